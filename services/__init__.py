@@ -1,0 +1,1 @@
+"""One rule set each; services know topics, never one another."""

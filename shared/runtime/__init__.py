@@ -1,0 +1,1 @@
+"""The only place of I/O: Faust, aiokafka, RocksDB, metrics, logs, settings."""

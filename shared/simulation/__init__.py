@@ -1,0 +1,1 @@
+"""The same engine over an in-memory log, under one seed."""
