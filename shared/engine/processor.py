@@ -1,0 +1,69 @@
+"""A service as a value, and the three kinds of things that its core is asked to decide about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from shared.contract.base import Event
+from shared.contract.ticks import Tick
+from shared.kernel.step import Step
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A readable record of an input topic.
+
+    `id` and `source` are the CloudEvents attributes; of events of ours, `source` ends in `service/partition`.
+    `replaces` holds the coordinates (`topic/partition/offset`) of the dead letter that this record replays.
+    """
+
+    topic: str
+    key: str
+    id: str
+    source: str
+    data: Event
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that became a dead letter although its key could be read; `coordinates` are `topic/partition/offset`."""
+
+    topic: str
+    key: str
+    reason: str
+    coordinates: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """The instant asked for has come; `tick` carries the switches and silent pairs in force."""
+
+    tick: Tick
+
+
+Input: TypeAlias = Fact | Unreadable | Wake
+
+Decide: TypeAlias = Callable[[S | None, str, Input, int, Any], Step[S]]
+"""`decide(state, key, input, now, policy)`: pure. `now` is the tick's instant in epoch milliseconds, for facts too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processor(Generic[S]):
+    """A service: what it reads and writes, what it keeps, how it decides.
+
+    `reads` are logical topics in the order in which an epoch applies them; `owns` are those of them whose dead letters
+    this service writes (each topic has one owner).
+    """
+
+    name: str
+    clock: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    owns: tuple[str, ...]
+    state: type[S]
+    decide: Decide[S]
