@@ -1,0 +1,70 @@
+# duecourse: `make help` lists the targets. Needs Python 3.11 or newer, Java 17 or newer, Maven and make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK := deploy/requirements.lock
+PACKAGES_STAMP := .setup/packages
+KAFKA_STAMP := .setup/kafka
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(PACKAGES_STAMP) $(KAFKA_STAMP) ## virtual environment, locked packages, Kafka's jars: once, then only when something changed
+
+$(PACKAGES_STAMP): $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "duecourse needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make setup PYTHON=python3.12" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@mkdir -p $(@D) && touch $@
+
+$(KAFKA_STAMP): deploy/pom.xml $(PACKAGES_STAMP)
+	$(BIN)/duecourse kafka fetch
+	@mkdir -p $(@D) && touch $@
+
+.PHONY: test
+test: setup lint ## all gates and all tests
+	$(BIN)/pytest
+
+.PHONY: lint
+lint: $(PACKAGES_STAMP) ## format, lint, types, floors, drift of the generated contract
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict shared services
+	$(BIN)/lint-imports
+	$(BIN)/python -m shared.contract.schemas --check
+
+.PHONY: format
+format: $(PACKAGES_STAMP) ## put the code into the house's form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: schemas
+schemas: $(PACKAGES_STAMP) ## write JSON Schemas, AsyncAPI and the event catalogue anew
+	$(BIN)/python -m shared.contract.schemas
+
+.PHONY: demo
+demo: setup ## sixty simulated days on a real Kafka, in about four minutes
+	$(BIN)/duecourse demo
+
+.PHONY: bench
+bench: setup ## facts per second beside a naive stock-Faust app
+	$(BIN)/duecourse bench
+
+.PHONY: lock
+lock: $(PACKAGES_STAMP) ## choose new versions for the lock file, for all supported Pythons
+	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra dev --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file $(LOCK)
+
+.PHONY: clean
+clean: ## remove everything that the targets above made
+	test ! -x $(BIN)/duecourse || $(BIN)/duecourse kafka stop
+	rm -rf .venv .setup .kafka .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,222 @@
+"""A broker with a folder of its own: started once however often one asks, stopped only if it is ours."""
+
+import json
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from shared.runtime.local_kafka.errors import LocalKafkaError
+from shared.runtime.local_kafka.files import exclusive_lock, write_whole
+from shared.runtime.local_kafka.java import find_java, kafka_classpath
+from shared.runtime.local_kafka.network import LOOPBACK, broker_answers, free_port, port_is_free
+from shared.runtime.local_kafka.process import OwnedProcess, dying_with_starter
+from shared.runtime.local_kafka.properties import DATA_FOLDER, server_properties
+
+START_TRIES_MAX: Final = 3
+START_TIMEOUT_SECONDS: Final = 120.0
+STOP_TIMEOUT_SECONDS: Final = 30.0
+POLL_SECONDS: Final = 0.1
+JVM_OPTIONS: Final = (
+    "-Xms128m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Djava.awt.headless=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerStatus:
+    """A broker process that runs.
+
+    Attributes:
+        bootstrap: Its address, host:port.
+        pid: Its process.
+        answers: Whether it serves requests already.
+    """
+
+    bootstrap: str
+    pid: int
+    answers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What the folder remembers of the broker that was started last."""
+
+    pid: int
+    began: str
+    port: int
+    controller_port: int
+
+    @property
+    def process(self) -> OwnedProcess:
+        return OwnedProcess(self.pid, self.began)
+
+
+class LocalKafka:
+    """One Kafka broker that lives in one folder.
+
+    Promises: asked to start twice, by one process or by two at once, one broker runs. A broker that cannot be brought
+    up, or whose start is interrupted, is not left behind. After a stop or a kill the next start has the same data and,
+    if they are still free, the same ports. No process is ever signalled but this folder's own broker.
+
+    Args:
+        directory: Where properties, data, log and process number are kept; made when missing.
+        die_with_starter: Whether the broker ends when the thread that started it dies (for tests and the demo; Linux).
+    """
+
+    def __init__(self, directory: Path, *, die_with_starter: bool = False) -> None:
+        self.directory = directory.absolute()
+        self._die_with_starter = die_with_starter
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log_file(self) -> Path:
+        """Where the broker writes what it has to say."""
+        return self.directory / "broker.log"
+
+    def start(self) -> str:
+        """Bring the broker up, wait until it can be used, and return its address as host:port.
+
+        Raises:
+            LocalKafkaError: Java or Maven is missing, or the broker would not start.
+        """
+        with self._locked():
+            record = self._running()
+            if record is None:
+                java, classpath = find_java(), kafka_classpath()
+                self._format(java, classpath)
+                record = self._launch(java, classpath)
+            elif not self._wait_until_answering(record):
+                raise self._failure()
+            return f"{LOOPBACK}:{record.port}"
+
+    def stop(self) -> bool:
+        """End the broker by SIGTERM, by SIGKILL if that takes too long, and wait for its end; False when none ran."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> bool:
+        """End the broker by SIGKILL, as a crash would, and wait for its end; False when none ran."""
+        return self._end(signal.SIGKILL)
+
+    def status(self) -> BrokerStatus | None:
+        """Describe the broker that runs in this folder; None when there is none. Changes nothing."""
+        record = self._running()
+        if record is None:
+            return None
+        return BrokerStatus(f"{LOOPBACK}:{record.port}", record.pid, broker_answers(record.port))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with exclusive_lock(self.directory / "lock"):
+            yield
+
+    def _end(self, how: signal.Signals) -> bool:
+        if not self.directory.is_dir():
+            return False
+        with self._locked():
+            record = self._running()
+            if record is None:
+                return False
+            self._terminate(record.process, how)
+            return True
+
+    def _terminate(self, process: OwnedProcess, how: signal.Signals) -> None:
+        process.signal(how)
+        if not process.wait(STOP_TIMEOUT_SECONDS):
+            process.signal(signal.SIGKILL)
+            process.wait(STOP_TIMEOUT_SECONDS)
+        if self._child is not None:
+            self._child.wait()
+            self._child = None
+
+    def _last_record(self) -> _Record | None:
+        try:
+            return _Record(**json.loads((self.directory / "broker.json").read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+
+    def _running(self) -> _Record | None:
+        record = self._last_record()
+        return record if record is not None and record.process.is_alive() else None
+
+    def _format(self, java: str, classpath: str) -> None:
+        """Give the data folder its cluster id, once; a format that was interrupted is begun anew."""
+        stamp = self.directory / "formatted"
+        if stamp.exists():
+            return
+        shutil.rmtree(self.directory / DATA_FOLDER, ignore_errors=True)
+        write_whole(self.directory / "server.properties", server_properties(free_port(), free_port()))
+        command = [java, *JVM_OPTIONS, "-XX:TieredStopAtLevel=1", "-cp", classpath, "kafka.tools.StorageTool"]
+        cluster_id = "A" + secrets.token_urlsafe(16)[1:]  # no leading dash: it is an argument
+        with self.log_file.open("ab") as log:
+            arguments = ["format", "--cluster-id", cluster_id, "--config", "server.properties"]
+            done = subprocess.run([*command, *arguments], cwd=self.directory, stdout=log, stderr=log, check=False)
+        if done.returncode != 0:
+            raise self._failure()
+        stamp.touch()
+
+    def _launch(self, java: str, classpath: str) -> _Record:
+        """Start the process on the ports of last time, or on new ones as long as somebody else takes them first."""
+        last = self._last_record()
+        ports = (last.port, last.controller_port) if last else (free_port(), free_port())
+        for _ in range(START_TRIES_MAX):
+            if not all(port_is_free(port) for port in ports):
+                ports = (free_port(), free_port())
+            record = self._launch_once(java, classpath, *ports)
+            if record is not None:
+                return record
+        raise self._failure()
+
+    def _launch_once(self, java: str, classpath: str, port: int, controller_port: int) -> _Record | None:
+        write_whole(self.directory / "server.properties", server_properties(port, controller_port))
+        command = [java, *JVM_OPTIONS, "-cp", classpath, "kafka.Kafka", "server.properties"]
+        if self._die_with_starter:
+            command = dying_with_starter(command)
+        answers = False
+        try:
+            with self.log_file.open("ab") as log:
+                # In a session of its own: Ctrl-C in the terminal is for the one who typed, not for the broker.
+                self._child = subprocess.Popen(
+                    command,
+                    cwd=self.directory,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            process = OwnedProcess.of(self._child.pid)
+            if process is None:
+                return None
+            record = _Record(process.pid, process.began, port, controller_port)
+            write_whole(self.directory / "broker.json", json.dumps(asdict(record)) + "\n")
+            answers = self._wait_until_answering(record)
+            return record if answers else None
+        finally:
+            if not answers and self._child is not None:
+                self._child.kill()
+                self._child.wait()
+                self._child = None
+
+    def _wait_until_answering(self, record: _Record) -> bool:
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while record.process.is_alive() and time.monotonic() < deadline:
+            if broker_answers(record.port):
+                return True
+            time.sleep(POLL_SECONDS)
+        return False
+
+    def _failure(self) -> LocalKafkaError:
+        return LocalKafkaError("Kafka did not start.", f"The last lines of {self.log_file} say why.")

@@ -1,0 +1,68 @@
+"""Loopback ports for a broker, and the question whether a broker answers on one."""
+
+import secrets
+import socket
+import struct
+from pathlib import Path
+from typing import Final
+
+from shared.runtime.local_kafka.errors import LocalKafkaError
+
+LOOPBACK: Final = "127.0.0.1"
+PORT_LOWEST: Final = 15_000
+PORT_TRIES_MAX: Final = 200
+ANSWER_TIMEOUT_SECONDS: Final = 1.0
+METADATA_REQUEST: Final = 3
+METADATA_VERSION: Final = 1
+NO_TOPICS: Final = 0
+
+
+def free_port() -> int:
+    """Choose a free loopback port below those that the system hands to outgoing connections.
+
+    Below, because a client that retries while its broker is down could otherwise be given the broker's own port,
+    connect to itself and keep the broker from coming back.
+
+    Raises:
+        LocalKafkaError: None of many was free.
+    """
+    highest = _ephemeral_lowest()
+    for _ in range(PORT_TRIES_MAX):
+        port = PORT_LOWEST + secrets.randbelow(highest - PORT_LOWEST)
+        if port_is_free(port):
+            return port
+    raise LocalKafkaError("No free loopback port was found.", f"Free some between {PORT_LOWEST} and {highest}.")
+
+
+def port_is_free(port: int) -> bool:
+    """Tell whether a server could listen on this loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def broker_answers(port: int) -> bool:
+    """Ask for metadata of no topic; True once the answer names a broker, which it does from when it can be used."""
+    request = struct.pack(">hhihi", METADATA_REQUEST, METADATA_VERSION, 1, -1, NO_TOPICS)
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=ANSWER_TIMEOUT_SECONDS) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            head = connection.recv(12, socket.MSG_WAITALL)
+    except OSError:
+        return False
+    if len(head) < 12:
+        return False
+    _, _, brokers = struct.unpack(">iii", head)
+    return bool(brokers > 0)
+
+
+def _ephemeral_lowest() -> int:
+    """Return the first port that the system gives to outgoing connections."""
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    except FileNotFoundError:
+        return 32_768

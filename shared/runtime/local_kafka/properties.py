@@ -1,0 +1,49 @@
+"""The settings of a one-node broker, each with its reason where it differs from Kafka's default."""
+
+from typing import Final
+
+from shared.runtime.local_kafka.network import LOOPBACK
+
+DATA_FOLDER: Final = "data"
+
+_SETTINGS: Final[dict[str, object]] = {
+    "process.roles": "broker,controller",
+    "node.id": 1,
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "controller.listener.names": "CONTROLLER",
+    # Relative to the folder in which the broker is started: no path needs escaping, and the folder may be moved.
+    "log.dirs": DATA_FOLDER,
+    # Topics are made by the deploy step; a misspelt name is an error, not a new topic.
+    "auto.create.topics.enable": "false",
+    "default.replication.factor": 1,
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 4,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 4,
+    # A transaction whose owner died is ended within a second of its timeout, not within ten.
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1_000,
+    "group.initial.rebalance.delay.ms": 0,
+    "num.network.threads": 2,
+    "num.io.threads": 4,
+    "background.threads": 2,
+    "num.recovery.threads.per.data.dir": 2,
+    # 128 MiB by default, a quarter of our heap.
+    "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
+    "log.index.size.max.bytes": 1024 * 1024,
+    # Facts are kept for ever; topics that are not say so themselves.
+    "log.retention.ms": -1,
+}
+
+
+def server_properties(port: int, controller_port: int) -> str:
+    """Return the text of a server.properties whose listeners are on loopback only."""
+    listeners = f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}"
+    settings = {
+        **_SETTINGS,
+        "listeners": listeners,
+        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}",
+        "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())

@@ -1,0 +1,24 @@
+"""What all tests may ask for."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from shared.runtime.local_kafka import LocalKafka
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+    """The one real broker of this session, running; who stops or kills it starts it again before the test ends."""
+    broker = LocalKafka(tmp_path_factory.mktemp("kafka"), die_with_starter=True)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka(kafka_broker: LocalKafka) -> str:
+    """The address, host:port, of the session's real broker; tests keep apart by the names of their topics."""
+    return kafka_broker.start()
