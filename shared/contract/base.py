@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.kernel.money import EXPONENTS
 from shared.kernel.zones import zone
@@ -53,10 +54,14 @@ def _zone(name: str) -> str:
     return name
 
 
-def _cutoff(text: str) -> str:
-    if not (int(text[:2]) < 24 and int(text[3:]) < 60):
-        raise ValueError("not a time of day")
-    return text
+def _written_date(value: object) -> object:
+    """Read the one form allowed; pydantic alone would also read a text of digits, as seconds since 1970."""
+    if not isinstance(value, str):
+        return value
+    if len(value) == 10 and value[4] == value[7] == "-":
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+    raise ValueError("not a date in the form YYYY-MM-DD")
 
 
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._:\-]*$"
@@ -69,15 +74,32 @@ Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z
 """A lower-case word of a configured vocabulary: product, segment, template, rule id."""
 EventId = Annotated[str, Field(min_length=1, max_length=200)]
 PolicyHash = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[0-9a-z]+$")]
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code."), AfterValidator(_currency)]
+Currency = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Z]{3}$",
+        description="ISO 4217 code of a currency lent in.",
+        json_schema_extra={"enum": [*EXPONENTS]},
+    ),
+    AfterValidator(_currency),
+]
 AmountMinor = Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX, description="Minor units of the currency.")]
 PositiveMinor = Annotated[int, Field(gt=0, le=AMOUNT_MINOR_MAX, description="Minor units of the currency, above 0.")]
 Revision = Annotated[int, Field(ge=0, le=2**31, description="The highest revision of a business key wins.")]
 InstantMs = Annotated[int, Field(ge=INSTANT_MS_MIN, le=INSTANT_MS_MAX, description="Milliseconds since 1970, UTC.")]
-BusinessDate = Annotated[date, Field(ge=DATE_MIN, le=DATE_MAX, description="A calendar date, YYYY-MM-DD.")]
-Month = Annotated[str, Field(pattern=r"^(199\d|20\d\d)-(0[1-9]|1[0-2])$", description="YYYY-MM.")]
+BusinessDate = Annotated[
+    date,
+    BeforeValidator(_written_date),
+    Field(
+        ge=DATE_MIN,
+        le=DATE_MAX,
+        description="A calendar date, YYYY-MM-DD, from 1990 to 2099.",
+        json_schema_extra={"pattern": r"^(199[0-9]|20[0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"},
+    ),
+]
+Month = Annotated[str, Field(pattern=r"^(199[0-9]|20[0-9]{2})-(0[1-9]|1[0-2])$", description="YYYY-MM.")]
 ZoneName = Annotated[str, Field(max_length=64, description="IANA time zone."), AfterValidator(_zone)]
-Cutoff = Annotated[str, Field(pattern=r"^[0-2]\d:[0-5]\d$", description="Local time HH:MM."), AfterValidator(_cutoff)]
+Cutoff = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Local time HH:MM.")]
 Days = Annotated[int, Field(ge=0, le=36_600)]
 CausedBy = Annotated[tuple[EventId, ...], Field(max_length=64, description="Ids of the events that led to this.")]
 

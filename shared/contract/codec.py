@@ -7,7 +7,7 @@ turns it into a dead letter. Output is canonical JSON: sorted keys, no spaces, i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import from_json, to_json
 
-from shared.contract.base import Event
+from shared.contract.base import INSTANT_MS_MAX, INSTANT_MS_MIN, Event
 from shared.contract.catalogue import EVENTS
 from shared.kernel.zones import format_instant, parse_instant
 
@@ -112,8 +112,7 @@ def _decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers
     if len(value) > VALUE_BYTES_MAX:
         _fail(DeadReason.TOO_LARGE, f"{len(value)} bytes, at most {VALUE_BYTES_MAX}")
     parsed = _parse(value)
-    binary = {name[3:]: raw for name, raw in headers if name.startswith("ce_")} if headers else {}
-    attributes = _binary_attributes(binary) if "specversion" in binary else parsed
+    attributes = _binary_attributes(headers) or parsed
     model = _model_of(topic, _attributes(attributes))
     data = _validate(model, value) if attributes is not parsed else _validate_wrapped(model, value)
     _check_key(model, data, key)
@@ -177,7 +176,16 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _binary_attributes(binary: Mapping[str, bytes | None]) -> dict[str, Any]:
+def _binary_attributes(headers: Headers) -> dict[str, Any]:
+    """Return the attributes of binary mode, none in structured mode, which a content type of its own declares."""
+    binary: dict[str, bytes | None] = {}
+    for name, raw in headers:
+        if name == "content-type" and raw is not None and raw.lower().startswith(b"application/cloudevents"):
+            return {}
+        if name.startswith("ce_"):
+            binary[name[3:]] = raw
+    if "specversion" not in binary:
+        return {}
     try:
         return {name: (raw or b"").decode() for name, raw in binary.items()}
     except UnicodeDecodeError:
@@ -258,9 +266,12 @@ def _time(text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        return parse_instant(text)
+        instant = parse_instant(text)
     except (ValueError, OverflowError):
         _fail(DeadReason.NOT_CLOUDEVENT, "time is not an RFC 3339 moment with an offset")
+    if not INSTANT_MS_MIN <= instant < INSTANT_MS_MAX:
+        _fail(DeadReason.NOT_CLOUDEVENT, "time lies before 1990 or after 2099")
+    return instant
 
 
 def encode(envelope: Envelope) -> bytes:

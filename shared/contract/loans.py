@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from shared.contract.base import (
     Amounts,
@@ -47,6 +47,24 @@ class DueDateConvention(StrEnum):
     PRECEDING = "preceding"
 
 
+def _each_once(order: tuple[Component, ...]) -> tuple[Component, ...]:
+    if len(set(order)) != len(order):
+        raise ValueError("a component occurs twice")
+    return order
+
+
+AllocationOrder = Annotated[
+    tuple[Component, ...],
+    Field(
+        min_length=4,
+        max_length=4,
+        description="Which component a payment satisfies first.",
+        json_schema_extra={"uniqueItems": True},
+    ),
+    AfterValidator(_each_once),
+]
+
+
 class Obligor(Record):
     """A person who answers for the loan."""
 
@@ -71,7 +89,7 @@ class LoanTerms(Record):
     tolerance_minor: Annotated[int, Field(ge=0, le=10**9, description="Arrears up to this open no case.")] = 0
     due_date_convention: DueDateConvention = DueDateConvention.NONE
     business_calendar: Annotated[Word | None, Field(description="Name of a holiday table of the policy.")] = None
-    allocation_order: Annotated[tuple[Component, ...], Field(min_length=4, max_length=4)] = tuple(Component)
+    allocation_order: AllocationOrder = tuple(Component)
     payment_max_minor: Annotated[PositiveMinor | None, Field(description="A larger single payment is an error.")] = None
 
 
