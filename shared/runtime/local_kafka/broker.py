@@ -1,6 +1,7 @@
 """A broker with a folder of its own: started once however often one asks, stopped only if it is ours."""
 
 import json
+import re
 import secrets
 import shutil
 import signal
@@ -23,6 +24,7 @@ START_TRIES_MAX: Final = 3
 START_TIMEOUT_SECONDS: Final = 120.0
 STOP_TIMEOUT_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.1
+LOG_LINES_LOOKED_AT_MAX: Final = 200
 JVM_OPTIONS: Final = (
     "-Xms128m",
     "-Xmx512m",
@@ -219,4 +221,7 @@ class LocalKafka:
         return False
 
     def _failure(self) -> LocalKafkaError:
-        return LocalKafkaError("Kafka did not start.", f"The last lines of {self.log_file} say why.")
+        lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES_LOOKED_AT_MAX:]
+        telling = [line for line in lines if re.match(r"(Caused by: )?[\w.$]*(Exception|Error)\b", line)]
+        reason = (telling or lines or ["it said nothing"])[-1].strip()
+        return LocalKafkaError(f"Kafka did not start: {reason[:300]}", f"Its whole log is {self.log_file}.")

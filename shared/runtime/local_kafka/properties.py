@@ -25,6 +25,9 @@ _SETTINGS: Final[dict[str, object]] = {
     # A transaction whose owner died is ended within a second of its timeout, not within ten.
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1_000,
     "group.initial.rebalance.delay.ms": 0,
+    # After a kill the broker is refused until the session of the one before has ended: 9 s by default.
+    "broker.session.timeout.ms": 3_000,
+    "broker.heartbeat.interval.ms": 500,
     "num.network.threads": 2,
     "num.io.threads": 4,
     "background.threads": 2,
