@@ -1,0 +1,67 @@
+"""What the epoch loop hands to whoever commits: everything that must happen in one step, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from shared.engine.progress import Progress, metadata
+from shared.engine.store import Changes
+
+Headers: TypeAlias = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One record to publish."""
+
+    key: bytes
+    value: bytes
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EpochSummary:
+    """What one epoch contained, for its log line: counts only, no ids.
+
+    `outputs` are by logical topic, `skips` and `dead` by reason, `facts` by verdict.
+    """
+
+    at: int
+    facts: Mapping[str, int] = field(default_factory=dict)
+    wakes: int = 0
+    outputs: Mapping[str, int] = field(default_factory=dict)
+    skips: Mapping[str, int] = field(default_factory=dict)
+    dead: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def has_content(self) -> bool:
+        """Whether anything happened in this epoch."""
+        return bool(self.facts or self.wakes or self.dead)
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One transaction of one partition, or, where it is not `durable`, mere news of its progress.
+
+    `outputs` are by logical topic and partition, in order. `changes.records` go to the changelog in their order,
+    the progress record last. `epochs` are those that this transaction completes and that had content, `ticks` counts
+    all it completes, `ignored_ticks` those that did not advance `at`.
+    """
+
+    partition: int
+    progress: Progress
+    durable: bool
+    changes: Changes
+    outputs: Mapping[tuple[str, int], list[Output]]
+    epochs: tuple[EpochSummary, ...]
+    ticks: int
+    ignored_ticks: int
+    facts: int
+    wakes: int
+
+    @property
+    def metadata(self) -> str:
+        """The metadata of the group commit that reports this transaction."""
+        return metadata(self.progress.at, self.progress.n)

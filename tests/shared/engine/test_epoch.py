@@ -1,0 +1,228 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.contract.codec import Envelope, decode
+from shared.contract.loans import DUE_DATES
+from shared.contract.repayments import REPAYMENTS
+from shared.contract.requests import REMINDERS
+from shared.contract.ticks import LOAN_CLOCK
+from shared.contract.topics import DEAD_LETTERS
+from shared.engine.epoch import BrokenInvariant, EpochLoop, Limits
+from shared.engine.processor import Processor
+from shared.engine.progress import birth
+from shared.engine.store import MemoryStore
+from shared.kernel.step import Emit, Step
+from tests.shared.engine.fold import LogRecord, fold
+from tests.shared.engine.harness import Harness, assert_equal, random_logs
+from tests.shared.engine.toy import HOUR_MS, LOANS, POLICY, START_MS, ToyLoan, deployment, due, repayment, tick
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    facts_and_wakes=st.sampled_from((1, 2, 7, 50, 1000)),
+    ticks=st.sampled_from((1, 3, 512)),
+    crash=st.sampled_from((0.0, 0.1, 0.4)),
+    born=st.sampled_from((0, 0, 11)),
+)
+def test_every_cut_and_every_crash_gives_the_bytes_of_the_plain_fold(seed, facts_and_wakes, ticks, crash, born):
+    """Outputs, states and counts do not depend on transaction bounds, feeding or crashes (P2, P8)."""
+    where = deployment(Limits(facts_and_wakes, ticks), loans=2)
+    logs = random_logs(LOANS, where, 1, seed)
+    harness = Harness(LOANS, where, 1, logs, seed, crash, born)
+    harness.run()
+    folded = fold(LOANS, where.topology, 1, logs, policies=where.policies, born=born)
+    assert len(folded.outputs) > 1
+    assert_equal(harness, folded)
+
+
+def one_partition(**logs):
+    """Return a harness over one partition whose logs are given as lists of (key, value)."""
+    named = {"dues": DUE_DATES, "paid": REPAYMENTS, "clock": LOAN_CLOCK}
+    records = {
+        topic: [LogRecord(i, key, value) for i, (key, value) in enumerate(logs.get(name, ()))]
+        for name, topic in named.items()
+    }
+    return Harness(LOANS, deployment(loans=1, borrowers=1), 0, records, born=logs.get("born", 0))
+
+
+def outputs_of(harness, topic=REMINDERS):
+    """Return the events on a topic, as (tick, type, request id)."""
+    found = []
+    for (name, _), values in harness.outputs.items():
+        if name == topic:
+            envelopes = [decode(topic, key, value) for key, value in values]
+            found += [(e.time_ms, e.data.request_id) for e in envelopes if isinstance(e, Envelope)]
+    return found
+
+
+def test_a_fact_below_the_barrier_is_answered_by_its_own_tick():
+    """What a fact changes is acted upon at the tick that follows it, never before."""
+    harness = one_partition(
+        dues=[due("L1", 1), due("L2", 1)], clock=[tick(START_MS, {DUE_DATES: 1}), tick(START_MS + 1, {DUE_DATES: 2})]
+    )
+    harness.run()
+    assert outputs_of(harness) == [(START_MS, "L1-0"), (START_MS + 1, "L2-0")]
+
+
+def test_a_tick_waits_for_every_record_below_its_barriers():
+    """A barrier that the reader has not reached holds the tick back and says for what."""
+    harness = one_partition(dues=[due("L1", 1)], clock=[tick(START_MS, {DUE_DATES: 9})])
+    harness.run()
+    assert outputs_of(harness) == []
+    assert harness.loop.waiting is not None
+    assert (harness.loop.waiting.topic, harness.loop.waiting.offset) == (DUE_DATES, 9)
+    harness.loop.feed(DUE_DATES, (), 9)
+    transaction = harness.loop.advance()
+    assert transaction is not None
+    assert {(REMINDERS, 0)} == set(transaction.outputs)
+
+
+def test_a_tick_that_does_not_advance_is_ignored():
+    """A second clock's tick of the same instant, or an earlier one, changes nothing (rule 3)."""
+    clock = [tick(START_MS, {}), tick(START_MS, {DUE_DATES: 1}), tick(START_MS - 5, {DUE_DATES: 1})]
+    harness = one_partition(dues=[due("L1", 1)], clock=clock)
+    harness.run()
+    assert outputs_of(harness) == []
+    assert harness.loop.progress.clock_offset == 3
+    assert sum(t.ignored_ticks for t in harness.transactions) == 2
+
+
+def test_a_barrier_never_goes_back():
+    """A later tick with a lower barrier applies what an earlier one allowed (stale clock)."""
+    clock = [tick(START_MS, {DUE_DATES: 2}), tick(START_MS + 1, {DUE_DATES: 1})]
+    harness = one_partition(dues=[due("L1", 1), due("L2", 1)], clock=clock)
+    harness.run()
+    assert harness.loop.progress.offsets == {DUE_DATES: 2, REPAYMENTS: 0}
+
+
+def test_a_service_born_late_applies_old_facts_but_old_ticks_wake_nobody():
+    """At the first new tick each key is judged once; what was missed before birth is not made up for (rule 9)."""
+    clock = [tick(START_MS + i * 4 * HOUR_MS, {DUE_DATES: 1}) for i in range(6)]
+    harness = one_partition(dues=[due("L1", 1)], clock=clock, born=4)
+    harness.run()
+    assert outputs_of(harness) == [(START_MS + 16 * HOUR_MS, "L1-0"), (START_MS + 20 * HOUR_MS, "L1-1")]
+
+
+def test_birth_is_written_down_before_anything_else():
+    """The first transaction holds the progress record alone, so that a fold knows which ticks woke nobody."""
+    harness = one_partition(born=7)
+    harness.run()
+    assert [t.progress.n for t in harness.transactions] == [1]
+    assert harness.transactions[0].progress.born_at_clock_offset == 7
+    assert list(harness.transactions[0].changes.records) == [b"p"]
+
+
+def test_a_tick_without_content_is_reported_but_not_stored():
+    """Quiet epochs cost no transaction."""
+    harness = one_partition(clock=[tick(START_MS, {}), tick(START_MS + 1, {})])
+    harness.run()
+    quiet = harness.transactions[1:]
+    assert quiet
+    assert not any(t.durable for t in quiet)
+    assert f"{START_MS + 1}@1" == quiet[-1].metadata
+
+
+def test_an_instance_without_the_policy_in_force_waits():
+    """A tick under an unknown policy is not applied (section 3)."""
+    harness = one_partition(clock=[tick(START_MS, {}, policy="b2")])
+    harness.run()
+    assert harness.loop.waiting is not None
+    assert (harness.loop.waiting.what, harness.loop.waiting.policy) == ("policy", "b2")
+    assert harness.loop.progress.at == 0
+
+
+def test_a_misrouted_key_is_a_dead_letter_that_names_the_partitioner_that_explains_it():
+    """A record on the wrong partition is buried, with the likely cause in its text."""
+    where = deployment(loans=4, borrowers=1)
+    crc_only = next(
+        n
+        for n in (f"L{i}" for i in range(99))
+        if where.topology.partition_of(DUE_DATES, n.encode()) != 0
+        and where.topology.explains(DUE_DATES, n.encode(), 0) is not None
+    )
+    logs = {
+        DUE_DATES: [LogRecord(0, *due(crc_only, 1))],
+        REPAYMENTS: [],
+        LOAN_CLOCK: [LogRecord(0, *tick(START_MS, {DUE_DATES: 1}))],
+    }
+    harness = Harness(LOANS, where, 0, logs)
+    harness.run()
+    ((_, letters),) = [
+        (place, t.outputs[place]) for t in harness.transactions for place in t.outputs if place[0] == DEAD_LETTERS
+    ]
+    headers = dict(letters[0].headers)
+    assert headers["duecourse-reason"] == b"misrouted_key"
+    assert b"crc32 would explain it" in headers["duecourse-detail"]
+    assert crc_only.encode() == headers["duecourse-key"]
+    assert harness.states() == {}
+
+
+def test_an_unreadable_fact_is_buried_and_its_loan_is_doubted():
+    """The core hears of a dead letter whose key could be read, so that it can stop chasing the loan."""
+    harness = one_partition(paid=[(b"L1", b"{")], clock=[tick(START_MS, {REPAYMENTS: 1})])
+    harness.run()
+    assert [(f"{REPAYMENTS}/0/0".encode(), b"{")] == harness.outputs[DEAD_LETTERS, 0]
+    assert (
+        harness.loop.progress.counts[REPAYMENTS].applied,
+        harness.loop.progress.counts[REPAYMENTS].duplicate,
+        harness.loop.progress.counts[REPAYMENTS].dead,
+    ) == (0, 0, 1)
+    summary = harness.transactions[-1].epochs[0]
+    assert dict(summary.dead) == {"not_json": 1}
+    assert summary.wakes == 1
+
+
+def test_a_fact_that_the_core_calls_impossible_is_a_dead_letter():
+    """`Step(dead=...)` buries the record as it was."""
+    key, value = due("L1", 1, minor=13)
+    harness = one_partition(dues=[(key, value)], clock=[tick(START_MS, {DUE_DATES: 1})])
+    harness.run()
+    assert [(f"{DUE_DATES}/0/0".encode(), value)] == harness.outputs[DEAD_LETTERS, 0]
+
+
+def test_a_core_that_answers_a_fact_with_an_event_is_stopped():
+    """Facts change what is true, only ticks act: anything else is a broken invariant."""
+
+    def noisy(state, key, given, now, policy):
+        return Step(ToyLoan(), events=(Emit(REMINDERS, key, None),))
+
+    rude = Processor("reminder", LOAN_CLOCK, (DUE_DATES,), (REMINDERS,), (), ToyLoan, noisy)
+    where = deployment(loans=1, borrowers=1)
+    loop = EpochLoop(rude, where, 0, MemoryStore(), birth((DUE_DATES,), 0, {}, ""))
+    loop.committed(loop.advance(), 0)
+    loop.feed(DUE_DATES, [LogRecord(0, *due("L1", 1))])
+    loop.feed(LOAN_CLOCK, [LogRecord(0, *tick(START_MS, {DUE_DATES: 1}))])
+    with pytest.raises(BrokenInvariant, match="only ticks act"):
+        loop.advance()
+
+
+def test_records_delivered_twice_are_dropped():
+    """A seek that overlaps what was read does no harm."""
+    harness = one_partition(dues=[due("L1", 1), due("L2", 1)], clock=[tick(START_MS, {DUE_DATES: 2})])
+    loop = harness.loop
+    records = harness.logs[DUE_DATES]
+    loop.feed(DUE_DATES, records[:1])
+    loop.feed(DUE_DATES, records)
+    assert loop.queued(DUE_DATES) == 2
+
+
+def test_event_ids_are_derived_and_outputs_name_their_source_and_tick():
+    """An output says who decided it and when, and its id never changes from run to run."""
+    runs = []
+    for _ in range(2):
+        harness = one_partition(
+            dues=[due("L1", 1)], paid=[repayment("L1", 1)], clock=[tick(START_MS, {DUE_DATES: 1, REPAYMENTS: 1})]
+        )
+        harness.run()
+        runs.append(decode(REMINDERS, *harness.outputs[REMINDERS, 0][0]))
+    assert runs[0] == runs[1]
+    assert (runs[0].source, runs[0].time_ms) == ("/duecourse/reminder/0", START_MS)
+
+
+def test_the_policy_that_decided_is_part_of_progress():
+    """Build and policy are kept beside what they decided (P7)."""
+    harness = one_partition(dues=[due("L1", 1)], clock=[tick(START_MS, {DUE_DATES: 1})])
+    harness.run()
+    assert (harness.loop.progress.policy, harness.loop.progress.build) == (POLICY, "toy")
