@@ -31,7 +31,7 @@ def fact(data: Event, key: str | None = None, *, topic: str = "", fact_id: str =
     return Fact(
         topic or type(data).TOPICS[0],
         name,
-        id or derive_id("fact", type(data).TYPE, data.model_dump_json()),
+        fact_id or derive_id("fact", type(data).TYPE, data.model_dump_json()),
         source,
         data,
     )
