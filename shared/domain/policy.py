@@ -1,4 +1,4 @@
-"""Everything that decides besides the log: strategy, reporting, packs and holiday tables, loaded and checked as a whole."""
+"""Everything that decides besides the log: strategy, reporting, packs, holiday tables, checked as a whole."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 
-import tzdata
-
 from shared.domain.calendars import Calendar, load_calendars
+from shared.domain.packs import Packs
+from shared.domain.packs_loading import load_packs
 from shared.domain.policy_errors import PolicyError
+from shared.domain.strategy import Strategy, load_strategy
 
 STRATEGY_FILE: Final = "strategy.toml"
 REPORTING_FILE: Final = "reporting.toml"
@@ -28,8 +30,8 @@ _HASH_LENGTH: Final = 16
 class Policy:
     """A checked policy. `hash` names it in every tick and decision: it covers the files and the time-zone data."""
 
-    packs: Any
-    strategy: Any
+    packs: Packs
+    strategy: Strategy
     reporting: Any
     calendars: Mapping[str, Calendar]
     hash: str
@@ -45,11 +47,12 @@ def load_policy(directory: Path | None = None) -> Policy:
     folder: Traversable = default_directory() if directory is None else directory
     texts = {name: _read(folder, name) for name in FILES}
     tables = {name: _parse(name, text) for name, text in texts.items()}
+    calendars = load_calendars(tables[CALENDARS_FILE], CALENDARS_FILE)
     return Policy(
-        packs=tables[PACKS_FILE],
-        strategy=tables[STRATEGY_FILE],
+        packs=load_packs(tables[PACKS_FILE], PACKS_FILE, calendars),
+        strategy=load_strategy(tables[STRATEGY_FILE], STRATEGY_FILE),
         reporting=tables[REPORTING_FILE],
-        calendars=load_calendars(tables[CALENDARS_FILE], CALENDARS_FILE),
+        calendars=calendars,
         hash=_hash(texts),
     )
 
@@ -69,7 +72,7 @@ def _parse(name: str, text: bytes) -> dict[str, Any]:
 
 
 def _hash(texts: Mapping[str, bytes]) -> str:
-    digest = sha256(f"tzdata {tzdata.IANA_VERSION}".encode())
+    digest = sha256(f"tzdata {version('tzdata')}".encode())
     for name in FILES:
         digest.update(f"\0{name}\0{len(texts[name])}\0".encode() + texts[name])
     return digest.hexdigest()[:_HASH_LENGTH]
