@@ -51,7 +51,7 @@ def kafka_classpath() -> str:
     if not pom.is_file():
         raise LocalKafkaError(
             "The list of Kafka's jars, deploy/pom.xml, comes with a checkout of duecourse only.",
-            "Run this from a checkout, or name your own broker with --broker.",
+            "Run this from a checkout, or use a broker of your own.",
         )
     libraries = CHECKOUT / ".kafka" / "libs" / hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
     if not libraries.is_dir():
