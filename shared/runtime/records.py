@@ -1,0 +1,240 @@
+"""Records of a deployment's topics, read and written by commands and reports: plain clients, no service, no group.
+
+Reading is `read_committed` and ends where the topics ended when it began, or follows them. Writing is idempotent,
+waits for all replicas, and puts each key where the deployment's partitioner puts it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, NodeNotReadyError
+
+from shared.contract.codec import Headers, Rejected
+from shared.contract.recorded import Recorded
+from shared.contract.ticks import CONTROL, DeploymentStamped
+from shared.contract.topics import logical_name, physical_name
+from shared.kernel.partitioning import Partitioner, partition_of
+
+_FETCH_MS: Final = 200
+_REQUEST_TIMEOUT_MS: Final = 10_000
+_STALLED_SECONDS_MAX: Final = 30.0
+
+
+class BrokerProblem(Exception):
+    """The broker, or what lies on it, is not as a command needs it: one sentence, and what to do about it."""
+
+    def __init__(self, problem: str, advice: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.advice = advice
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Where a topic set lies: the broker's address (`host:port`, several with commas) and the topics' prefix."""
+
+    broker: str
+    prefix: str = ""
+
+    def topic(self, name: str) -> str:
+        """Return the name on the broker of a logical topic."""
+        return physical_name(self.prefix, name)
+
+    def missing(self, name: str) -> BrokerProblem:
+        """Return what to say when a topic is not there."""
+        return BrokerProblem(
+            f"There is no topic {self.topic(name)} at {self.broker}.",
+            "Make a deployment's topics with `duecourse topics create`, or name its prefix with --prefix.",
+        )
+
+
+@contextmanager
+def _told_plainly(broker: str) -> Iterator[None]:
+    """Turn the client's errors into a `BrokerProblem`."""
+    try:
+        yield
+    except KafkaError as error:
+        if isinstance(error, (KafkaConnectionError, NodeNotReadyError, KafkaTimeoutError)):
+            raise BrokerProblem(
+                f"No Kafka answers at {broker}.",
+                "Start one with `duecourse kafka start`, or name yours with --broker host:port.",
+            ) from error
+        raise BrokerProblem(
+            f"Kafka at {broker} refused: {type(error).__name__}.", "Its log and your access rights say more."
+        ) from error
+
+
+async def _start(client: Any, broker: str) -> None:  # noqa: ANN401 - aiokafka ships no types
+    try:
+        await client.start()
+    except (OSError, ValueError) as error:
+        raise BrokerProblem(f"{broker} is not the address of a Kafka broker.", "It reads host:port.") from error
+
+
+async def partition_counts(deployment: Deployment, topics: Sequence[str]) -> dict[str, int]:
+    """Return how many partitions each logical topic has; raise `BrokerProblem` where one is missing."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=deployment.broker, request_timeout_ms=_REQUEST_TIMEOUT_MS)
+    with _told_plainly(deployment.broker):
+        try:
+            await _start(admin, deployment.broker)
+            described = await admin.describe_topics([deployment.topic(name) for name in topics])
+        finally:
+            await admin.close()
+    found = {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+    for name in topics:
+        if deployment.topic(name) not in found:
+            raise deployment.missing(name)
+    return {name: found[deployment.topic(name)] for name in topics}
+
+
+class Reader:
+    """Reads some topics of a deployment, all partitions."""
+
+    def __init__(self, deployment: Deployment, consumer: Any) -> None:  # noqa: ANN401 - aiokafka ships no types
+        self._deployment = deployment
+        self._consumer = consumer
+        self._partitions: list[TopicPartition] = []
+
+    async def assign(self, counts: Mapping[str, int]) -> None:
+        """Take all partitions of the logical topics, from their beginning."""
+        places = [(self._deployment.topic(name), count) for name, count in counts.items()]
+        self._partitions = [TopicPartition(physical, number) for physical, count in places for number in range(count)]
+        self._consumer.assign(self._partitions)
+        await self._consumer.seek_to_beginning(*self._partitions)
+
+    async def to_end(self) -> None:
+        """Go on from where the topics end now."""
+        for place, end in (await self._consumer.end_offsets(self._partitions)).items():
+            self._consumer.seek(place, end)
+
+    async def until_end(self) -> AsyncIterator[Recorded]:
+        """Yield every record up to where the topics end now, as they come; open transactions are the end."""
+        ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(self._partitions)
+        starts: Mapping[TopicPartition, int] = await self._consumer.beginning_offsets(self._partitions)
+        waiting = {place for place, end in ends.items() if starts[place] < end}
+        loop = asyncio.get_running_loop()
+        last_progress = loop.time()
+        while waiting:
+            batches = await self._consumer.getmany(*waiting, timeout_ms=_FETCH_MS)
+            for place, records in batches.items():
+                for record in records:
+                    if record.offset < ends[place]:
+                        yield self._recorded(record)
+            reached = {place for place in waiting if await self._consumer.position(place) >= ends[place]}
+            waiting -= reached
+            if batches or reached:
+                last_progress = loop.time()
+            elif loop.time() - last_progress > _STALLED_SECONDS_MAX:
+                raise BrokerProblem(
+                    f"{next(iter(waiting)).topic} cannot be read to its end.", "Are all brokers of the cluster up?"
+                )
+
+    async def follow(self) -> AsyncIterator[Recorded]:
+        """Yield records for ever, as they come."""
+        while True:
+            for records in (await self._consumer.getmany(timeout_ms=_FETCH_MS)).values():
+                for record in records:
+                    yield self._recorded(record)
+
+    def _recorded(self, record: Any) -> Recorded:  # noqa: ANN401 - aiokafka ships no types
+        return Recorded(
+            topic=logical_name(self._deployment.prefix, record.topic),
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key,
+            value=record.value,
+            headers=tuple(record.headers),
+            appended_ms=record.timestamp,
+        )
+
+
+@asynccontextmanager
+async def reader(deployment: Deployment, topics: Sequence[str]) -> AsyncIterator[Reader]:
+    """Give a reader of the logical topics, at their beginning; raise `BrokerProblem` where one is missing."""
+    counts = await partition_counts(deployment, topics)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=deployment.broker,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+    )
+    with _told_plainly(deployment.broker):
+        try:
+            await _start(consumer, deployment.broker)
+            reading = Reader(deployment, consumer)
+            await reading.assign(counts)
+            yield reading
+        finally:
+            await consumer.stop()
+
+
+async def read_records(deployment: Deployment, topics: Sequence[str]) -> AsyncIterator[Recorded]:
+    """Yield every committed record of the logical topics up to their present end, interleaved as they come."""
+    async with reader(deployment, topics) as reading:
+        async for record in reading.until_end():
+            yield record
+
+
+async def stamp(deployment: Deployment) -> DeploymentStamped | None:
+    """Return what was said about the topic set when it was made: kind of time, partitioner, partition counts."""
+    found: DeploymentStamped | None = None
+    async for record in read_records(deployment, [CONTROL]):
+        decoded = record.decode()
+        if not isinstance(decoded, Rejected) and isinstance(decoded.data, DeploymentStamped):
+            found = decoded.data
+    return found
+
+
+class Publisher:
+    """Writes records of a deployment's topics, each key to its partition."""
+
+    def __init__(self, deployment: Deployment, producer: Any, partitioner: Partitioner) -> None:  # noqa: ANN401
+        self._deployment = deployment
+        self._producer = producer
+        self._partitioner = partitioner
+        self._counts: dict[str, int] = {}
+
+    async def partition_of(self, topic: str, key: bytes) -> int:
+        """Return the partition of the logical topic where records with this key lie."""
+        if topic not in self._counts:
+            self._counts.update(await partition_counts(self._deployment, [topic]))
+        return partition_of(key, self._counts[topic], self._partitioner)
+
+    async def send(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()
+    ) -> asyncio.Future[Any]:
+        """Hand over one record; the future tells when all replicas have it, and where. No key: any partition."""
+        partition = None if key is None else await self.partition_of(topic, key)
+        sent: asyncio.Future[Any] = await self._producer.send(
+            self._deployment.topic(topic), value=value, key=key, partition=partition, headers=list(headers)
+        )
+        return sent
+
+
+@asynccontextmanager
+async def publisher(deployment: Deployment, partitioner: Partitioner | None = None) -> AsyncIterator[Publisher]:
+    """Give a publisher that partitions as the deployment's stamp says (murmur2 where there is none)."""
+    if partitioner is None:
+        said = await stamp(deployment)
+        partitioner = Partitioner(said.partitioner) if said else Partitioner.MURMUR2
+    producer = AIOKafkaProducer(
+        bootstrap_servers=deployment.broker,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=5,
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+    )
+    with _told_plainly(deployment.broker):
+        try:
+            await _start(producer, deployment.broker)
+            yield Publisher(deployment, producer, partitioner)
+        finally:
+            await producer.stop()
