@@ -67,4 +67,4 @@ lock: $(PACKAGES_STAMP) ## choose new versions for the lock file, for all suppor
 .PHONY: clean
 clean: ## remove everything that the targets above made
 	test ! -x $(BIN)/duecourse || $(BIN)/duecourse kafka stop
-	rm -rf .venv .setup .kafka .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .setup .kafka .demo .duecourse .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

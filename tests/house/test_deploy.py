@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from jsonschema import Draft7Validator
 from packaging.requirements import Requirement
 from ruamel.yaml import YAML
 
+from shared.runtime.settings import VARIABLE_PREFIX, Settings
 from tests.house.tree import ROOT, python_files
 
 LOCK = ROOT / "deploy" / "requirements.lock"
@@ -81,6 +83,14 @@ def test_the_compose_file_runs_every_service_from_one_image() -> None:
         assert container["command"][:2] == ["run", name]
         assert container["depends_on"] == {"topics": {"condition": "service_completed_successfully"}}
     assert len({container["image"] for container in [*ours.values(), containers["topics"]]}) == 1
+
+
+def test_the_compose_file_sets_what_can_be_set() -> None:
+    """Each variable of a container of ours is a setting."""
+    known = {f"{VARIABLE_PREFIX}{field.name.upper()}" for field in fields(Settings)}
+    given = {name for key, c in compose()["services"].items() if key != "kafka" for name in c["environment"]}
+    assert "DUECOURSE_BROKER" in given
+    assert given <= known
 
 
 def test_one_version_of_kafka_everywhere() -> None:
