@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from services.cli.errors import UserError
-from shared.runtime.local_kafka import LocalKafka, LocalKafkaError, kafka_classpath
+from shared.runtime.local_kafka import LocalKafka, LocalKafkaError, find_java, kafka_classpath
 
 directory_option = click.option(
     "--directory",
@@ -55,8 +55,9 @@ def status(directory: Path) -> None:
 
 @command.command()
 def fetch() -> None:
-    """Fetch Kafka's jars, if this checkout lacks them."""
+    """Fetch Kafka's jars, if this checkout lacks them, and see that there is a Java to run them."""
     with _told_to_the_user():
+        find_java()
         kafka_classpath()
 
 
