@@ -35,7 +35,7 @@ from shared.domain.delinquency import (
 )
 from shared.domain.doubt import DOUBT_MS, doubt, in_doubt
 from shared.domain.holds import days_paused, held_within, hold_end, is_held
-from shared.domain.loan_compaction import GRAVESTONE_DAYS, HORIZON_YEARS, compact
+from shared.domain.loan_compaction import GRAVESTONE_DAYS, HORIZON_YEARS, compact, gravestone_at
 from shared.domain.loan_dates import NO_CALENDARS, Calendars, business_date, moved_due_date, start_of_business_date
 from shared.domain.loan_facts import LOAN_FACTS, Applied, apply
 from shared.domain.loan_promises import PromiseStatus, PromiseView, open_promise, promise_end, promise_view
@@ -80,6 +80,7 @@ __all__ = [
     "days_past_due_on",
     "days_paused",
     "doubt",
+    "gravestone_at",
     "held_within",
     "hold_end",
     "in_doubt",

@@ -40,6 +40,13 @@ def compact(
     return _folded(loan, before) if _has_history(loan, before) else loan
 
 
+def gravestone_at(loan: Loan, now_ms: int, gravestone_days: int = GRAVESTONE_DAYS) -> int | None:
+    """Return the next instant at which `compact` would leave a gravestone; None for a loan that goes on, or is one."""
+    if loan.closed is None or loan.gravestone:
+        return None
+    return max(now_ms + 1, start_of_business_date(loan, loan.closed.closed_on + timedelta(days=gravestone_days)))
+
+
 def _without_ended_doubts(loan: Loan, now_ms: int) -> Loan:
     kept = tuple(item for item in loan.doubts if doubt_end(item) > now_ms)
     return loan if len(kept) == len(loan.doubts) else replace(loan, doubts=kept)

@@ -11,9 +11,9 @@ from typing import Final
 from shared.contract.loans import DueDateConvention
 from shared.domain.loan_state import Loan, Terms
 from shared.kernel import business_days, zones
-from shared.kernel.business_days import WEEKENDS, BusinessCalendar
+from shared.kernel.business_days import WEEKENDS, WorkingDays
 
-Calendars = Mapping[str, BusinessCalendar]
+Calendars = Mapping[str, WorkingDays]
 """The policy's holiday tables by name."""
 NO_CALENDARS: Final[Calendars] = MappingProxyType({})
 _MIDNIGHT: Final = time(0)
@@ -48,7 +48,7 @@ def _start(day: date, zone: str, cutoff: str) -> int:
     return zones.start_of_day(day, zone) if closes == _MIDNIGHT else zones.at_local(day - _ONE_DAY, closes, zone)
 
 
-def calendar_of(terms: Terms, calendars: Calendars) -> BusinessCalendar:
+def calendar_of(terms: Terms, calendars: Calendars) -> WorkingDays:
     """Return the loan's holiday table; Saturdays and Sundays alone where it names none, or one that is not there."""
     return calendars.get(terms.business_calendar or "", WEEKENDS)
 

@@ -9,11 +9,22 @@ from __future__ import annotations
 from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 _ONE_DAY: Final = timedelta(days=1)
 _SEARCH_DAYS_MAX: Final = 366
 _SATURDAY_AND_SUNDAY: Final = frozenset({5, 6})
+
+
+class WorkingDays(Protocol):
+    """Anything that knows on which days business is done; the policy's holiday tables do."""
+
+    @property
+    def name(self) -> str:
+        """Under which the policy keeps the table."""
+
+    def is_business_day(self, day: date) -> bool:
+        """Tell whether business is done on `day`."""
 
 
 class NoBusinessDay(ValueError):
@@ -46,23 +57,23 @@ WEEKENDS: Final = BusinessCalendar("weekends")
 """Saturday and Sunday off, no holidays: what is assumed where no table is named."""
 
 
-def following(day: date, calendar: BusinessCalendar) -> date:
+def following(day: date, calendar: WorkingDays) -> date:
     """Return `day`, or the next business day after it."""
     return _search(day, _ONE_DAY, calendar)
 
 
-def preceding(day: date, calendar: BusinessCalendar) -> date:
+def preceding(day: date, calendar: WorkingDays) -> date:
     """Return `day`, or the last business day before it."""
     return _search(day, -_ONE_DAY, calendar)
 
 
-def modified_following(day: date, calendar: BusinessCalendar) -> date:
+def modified_following(day: date, calendar: WorkingDays) -> date:
     """Return `following`, but never in the next month: there it turns back to `preceding`."""
     later = following(day, calendar)
     return later if later.month == day.month else preceding(day, calendar)
 
 
-def _search(day: date, step: timedelta, calendar: BusinessCalendar) -> date:
+def _search(day: date, step: timedelta, calendar: WorkingDays) -> date:
     for _ in range(_SEARCH_DAYS_MAX):
         if calendar.is_business_day(day):
             return day
