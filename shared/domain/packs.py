@@ -191,25 +191,26 @@ class Packs:
 class Standing(StrEnum):
     """Ids of the rules that hold under every policy."""
 
-    PROFILE_UNKNOWN = "profile-unknown"
-    ZONE_UNKNOWN = "zone-unknown"
-    NO_CONTACT_POINT = "no-contact-point"
-    OPT_OUT = "opt-out"
-    WRONG_NUMBER = "wrong-number"
+    PROFILE_UNKNOWN = "profile_unknown"
+    ZONE_UNKNOWN = "zone_unknown"
+    NO_CONTACT_POINT = "no_contact_point"
+    OPT_OUT = "opt_out"
+    WRONG_NUMBER = "wrong_number"
     CEASE = "cease"
-    PERSON_HOLD = "person-hold"
-    USEFUL_UNTIL = "useful-until"
-    PERMIT_OPEN = "permit-open"
-    PERMIT_INTERVAL = "permit-interval"
-    PERMIT_WITHDRAWN = "permit-withdrawn"
-    UPSTREAM_BEHIND = "upstream-behind"
-    OUTREACH_STOPPED = "outreach-stopped"
+    PERSON_HOLD = "person_hold"
+    FACT_IN_DOUBT = "fact_in_doubt"
+    USEFUL_UNTIL = "useful_until"
+    PERMIT_OPEN = "permit_open"
+    PERMIT_INTERVAL = "permit_interval"
+    PERMIT_WITHDRAWN = "permit_withdrawn"
+    UPSTREAM_BEHIND = "upstream_behind"
+    OUTREACH_STOPPED = "outreach_stopped"
     SHADOW = "shadow"
-    CHANNEL_CAPACITY = "channel-capacity"
+    CHANNEL_CAPACITY = "channel_capacity"
     SPREAD = "spread"
-    PENDING_BOUND = "pending-bound"
-    NOTICE_BOUNCED = "notice-bounced"
-    NOTICE_NOT_SENT = "notice-not-sent"
+    PENDING_BOUND = "pending_bound"
+    NOTICE_BOUNCED = "notice_bounced"
+    NOTICE_NOT_SENT = "notice_not_sent"
 
 
 def _standing(rule: Standing, severity: Severity, text: str, citation: str) -> tuple[Standing, RuleText]:
@@ -257,6 +258,12 @@ STANDING_RULES: Final[Mapping[Standing, RuleText]] = dict(
             _INTERNAL,
             "The person must be left alone while a hold is active.",
             "T-32 to T-38",
+        ),
+        _standing(
+            Standing.FACT_IN_DOUBT,
+            _INTERNAL,
+            "A record about the person could not be read and may be a refusal: wait 72 h or for its replay.",
+            "design section 4",
         ),
         _standing(
             Standing.USEFUL_UNTIL,

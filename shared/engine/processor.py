@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from shared.contract.base import Event
@@ -41,9 +41,13 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """The instant asked for has come; `tick` carries the switches and silent pairs in force."""
+    """The instant asked for has come; `tick` carries the switches and silent pairs in force.
+
+    `spent` counts what the keys woken before in this tick and partition took of shared allowances (`Step.spends`).
+    """
 
     tick: Tick
+    spent: Mapping[str, int] = field(default_factory=dict)
 
 
 Input: TypeAlias = Fact | Unreadable | Wake

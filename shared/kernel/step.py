@@ -45,7 +45,8 @@ class Step(Generic[S]):
     `state` replaces what was kept (None forgets the key). `wake_at` is the next instant, in epoch milliseconds, at
     which the key must be looked at again; it replaces the earlier one (None: never). `events` must be empty for a
     fact: facts change what is true, only ticks act. `dead` names the reason for which a fact becomes a dead letter;
-    the state may still change with it (a loan put under doubt).
+    the state may still change with it (a loan put under doubt). `spends` names, once per unit, what a wake took of a
+    shared allowance of its tick and partition; the wakes that follow in the same tick are told (`Wake.spent`).
     """
 
     state: S | None
@@ -54,3 +55,4 @@ class Step(Generic[S]):
     skips: tuple[Skip, ...] = ()
     verdict: Verdict = Verdict.APPLIED
     dead: str | None = None
+    spends: tuple[str, ...] = ()
