@@ -19,6 +19,10 @@ from services.cli.errors import UserError
 __all__ = ["COMMANDS", "UserError", "duecourse", "main"]
 
 COMMANDS: Final[dict[str, str]] = {
+    "publish": "services.cli.publish",
+    "watch": "services.cli.watch",
+    "dead-letters": "services.cli.dead_letters",
+    "outreach": "services.cli.outreach",
     "kafka": "services.cli.kafka",
 }
 """Name of each command and the module that holds it, in the order in which `--help` lists them."""

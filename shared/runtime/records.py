@@ -7,8 +7,8 @@ waits for all replicas, and puts each key where the deployment's partitioner put
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -71,7 +71,7 @@ def _told_plainly(broker: str) -> Iterator[None]:
         ) from error
 
 
-async def _start(client: Any, broker: str) -> None:  # noqa: ANN401 - aiokafka ships no types
+async def _start(client: Any, broker: str) -> None:
     try:
         await client.start()
     except (OSError, ValueError) as error:
@@ -97,7 +97,7 @@ async def partition_counts(deployment: Deployment, topics: Sequence[str]) -> dic
 class Reader:
     """Reads some topics of a deployment, all partitions."""
 
-    def __init__(self, deployment: Deployment, consumer: Any) -> None:  # noqa: ANN401 - aiokafka ships no types
+    def __init__(self, deployment: Deployment, consumer: Any) -> None:
         self._deployment = deployment
         self._consumer = consumer
         self._partitions: list[TopicPartition] = []
@@ -114,11 +114,17 @@ class Reader:
         for place, end in (await self._consumer.end_offsets(self._partitions)).items():
             self._consumer.seek(place, end)
 
-    async def until_end(self) -> AsyncIterator[Recorded]:
+    async def from_instant(self, instant_ms: int) -> None:
+        """Go on from the first records appended at `instant_ms` or later."""
+        found = await self._consumer.offsets_for_times(dict.fromkeys(self._partitions, instant_ms))
+        ends = await self._consumer.end_offsets(self._partitions)
+        for place in self._partitions:
+            self._consumer.seek(place, found[place].offset if found[place] is not None else ends[place])
+
+    async def until_end(self) -> AsyncGenerator[Recorded, None]:
         """Yield every record up to where the topics end now, as they come; open transactions are the end."""
         ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(self._partitions)
-        starts: Mapping[TopicPartition, int] = await self._consumer.beginning_offsets(self._partitions)
-        waiting = {place for place, end in ends.items() if starts[place] < end}
+        waiting = {place for place, end in ends.items() if await self._consumer.position(place) < end}
         loop = asyncio.get_running_loop()
         last_progress = loop.time()
         while waiting:
@@ -136,14 +142,14 @@ class Reader:
                     f"{next(iter(waiting)).topic} cannot be read to its end.", "Are all brokers of the cluster up?"
                 )
 
-    async def follow(self) -> AsyncIterator[Recorded]:
+    async def follow(self) -> AsyncGenerator[Recorded, None]:
         """Yield records for ever, as they come."""
         while True:
             for records in (await self._consumer.getmany(timeout_ms=_FETCH_MS)).values():
                 for record in records:
                     yield self._recorded(record)
 
-    def _recorded(self, record: Any) -> Recorded:  # noqa: ANN401 - aiokafka ships no types
+    def _recorded(self, record: Any) -> Recorded:
         return Recorded(
             topic=logical_name(self._deployment.prefix, record.topic),
             partition=record.partition,
@@ -176,7 +182,7 @@ async def reader(deployment: Deployment, topics: Sequence[str]) -> AsyncIterator
             await consumer.stop()
 
 
-async def read_records(deployment: Deployment, topics: Sequence[str]) -> AsyncIterator[Recorded]:
+async def read_records(deployment: Deployment, topics: Sequence[str]) -> AsyncGenerator[Recorded, None]:
     """Yield every committed record of the logical topics up to their present end, interleaved as they come."""
     async with reader(deployment, topics) as reading:
         async for record in reading.until_end():
@@ -185,18 +191,18 @@ async def read_records(deployment: Deployment, topics: Sequence[str]) -> AsyncIt
 
 async def stamp(deployment: Deployment) -> DeploymentStamped | None:
     """Return what was said about the topic set when it was made: kind of time, partitioner, partition counts."""
-    found: DeploymentStamped | None = None
-    async for record in read_records(deployment, [CONTROL]):
-        decoded = record.decode()
-        if not isinstance(decoded, Rejected) and isinstance(decoded.data, DeploymentStamped):
-            found = decoded.data
-    return found
+    async with aclosing(read_records(deployment, [CONTROL])) as records:
+        async for record in records:
+            decoded = record.decode()
+            if not isinstance(decoded, Rejected) and isinstance(decoded.data, DeploymentStamped):
+                return decoded.data
+    return None
 
 
 class Publisher:
     """Writes records of a deployment's topics, each key to its partition."""
 
-    def __init__(self, deployment: Deployment, producer: Any, partitioner: Partitioner) -> None:  # noqa: ANN401
+    def __init__(self, deployment: Deployment, producer: Any, partitioner: Partitioner) -> None:
         self._deployment = deployment
         self._producer = producer
         self._partitioner = partitioner
