@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from services.rate_limiter.caps import is_exceeded, is_in_force
-from services.rate_limiter.hours import open_interval
+from services.rate_limiter.hours import open_around
 from services.rate_limiter.judge import Block, Judge, block
 from services.rate_limiter.state import Borrower, Contact, Report
 from shared.contract.outcomes import Outcome
@@ -56,7 +56,7 @@ def _against_the_rules(
         found.append(block(Standing.PERSON_HOLD))
     for rule in judge.hours:
         in_force = contact.channel in rule.channels and is_in_force(rule, zones, at)
-        if in_force and any(open_interval(rule, zone_name, at) is None for zone_name in zones):
+        if in_force and zones and open_around(rule, zones, at) is None:
             found.append(block(rule.rule))
     found.extend(
         block(cap.rule)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.rate_limiter.caps import Asking, concerns, full, is_in_force
-from services.rate_limiter.hours import day_number, next_opening, open_interval
+from services.rate_limiter.hours import day_number, next_opening, open_around
 from services.rate_limiter.state import Borrower, Contact, Profile, Request
 from shared.contract.base import Channel
 from shared.contract.outreach import Severity
@@ -237,13 +237,11 @@ class Judge:
         """Return what the hours forbid, and where they cut the interval."""
         blocks, opened, closes = [], 0, at + DAY_MS
         for rule in self._hours_for(channel, zones, at):
-            opening = next_opening(rule, zones, at, LEAST_VALID_MS)
-            if opening != at:
-                blocks.append(block(rule.rule, opening))
-                continue
-            around = [found for zone_name in zones if (found := open_interval(rule, zone_name, at)) is not None]
-            opened = max([opened, *(start for start, _ in around)])
-            closes = min([closes, *(end for _, end in around)])
+            around = open_around(rule, zones, at)
+            if around is None or around[1] - at < LEAST_VALID_MS:
+                blocks.append(block(rule.rule, next_opening(rule, zones, at, LEAST_VALID_MS)))
+            else:
+                opened, closes = max(opened, around[0]), min(closes, around[1])
         if zones and not blocks:
             blocks = self._spread(channel, zones[0], request, at, (opened, closes))
         return blocks, min(until, closes)
@@ -252,12 +250,8 @@ class Judge:
         return [rule for rule in self.hours if zones and channel in rule.channels and is_in_force(rule, zones, at)]
 
     def _closed_before(self, channel: Channel, zones: tuple[str, ...], at: int, end: int) -> list[Hours]:
-        return [
-            rule
-            for rule in self._hours_for(channel, zones, at)
-            for found in [[open_interval(rule, zone_name, at) for zone_name in zones]]
-            if any(around is None or around[1] < end for around in found)
-        ]
+        around = [(rule, open_around(rule, zones, at)) for rule in self._hours_for(channel, zones, at)]
+        return [rule for rule, found in around if found is None or found[1] < end]
 
     def _spread(
         self, channel: Channel, zone_name: str, request: Request, at: int, interval: tuple[int, int]

@@ -1,36 +1,22 @@
-"""Holiday tables: days without business, and the make-up days on which business is done all the same (trap T-06)."""
+"""Holiday tables from `calendars.toml`: public holidays, and make-up days on which business is done (trap T-06)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
 from shared.domain.policy_errors import PolicyError
+from shared.kernel.business_days import BusinessCalendar
 
 _KEYS: Final = frozenset({"source", "holidays", "working_days"})
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
-    """One table. `working_days` are weekend days on which business is done (the make-up Saturdays of China)."""
-
-    name: str
-    source: str
-    holidays: frozenset[date]
-    working_days: frozenset[date]
-
-    def is_business_day(self, day: date) -> bool:
-        """Return whether business is done on `day`: make-up days first, then holidays, then the weekend."""
-        return day in self.working_days or (day not in self.holidays and day.weekday() < 5)
-
-
-def load_calendars(table: dict[str, Any], where: str) -> dict[str, Calendar]:
+def load_calendars(table: dict[str, Any], where: str) -> dict[str, BusinessCalendar]:
     """Return the tables by name; raise `PolicyError` at the first thing that is not a date, or stands on both sides."""
     return {name: _calendar(name, content, f"{where}: {name}") for name, content in sorted(table.items())}
 
 
-def _calendar(name: str, content: object, where: str) -> Calendar:
+def _calendar(name: str, content: object, where: str) -> BusinessCalendar:
     if not isinstance(content, dict) or set(content) - _KEYS:
         raise PolicyError(where, f"expected a table with {', '.join(sorted(_KEYS))}")
     source = content.get("source", "")
@@ -40,7 +26,7 @@ def _calendar(name: str, content: object, where: str) -> Calendar:
     working = _dates(content.get("working_days", []), f"{where}.working_days")
     if holidays & working:
         raise PolicyError(where, f"{min(holidays & working)} is a holiday and a working day at once")
-    return Calendar(name, source, holidays, working)
+    return BusinessCalendar(name, holidays=holidays, working_days=working)
 
 
 def _dates(values: object, where: str) -> frozenset[date]:

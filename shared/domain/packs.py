@@ -17,6 +17,8 @@ from shared.contract.base import Channel
 from shared.contract.outcomes import Outcome
 from shared.contract.outreach import Severity
 from shared.contract.requests import ContactClass
+from shared.kernel.business_days import BusinessCalendar
+from shared.kernel.hours import AllowedHours
 
 EVERYBODY: Final = "*"
 """The jurisdiction of a pack that applies to every person."""
@@ -40,7 +42,7 @@ class Per(StrEnum):
     CONTACT_POINT = "contact_point"
 
 
-class Window(StrEnum):
+class Period(StrEnum):
     """Over which days a cap counts, in local days; the day of the contact is day 1."""
 
     CALENDAR_DAY = "calendar_day"
@@ -59,21 +61,14 @@ class RuleText:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Allowed local hours, half-open, in minutes of the day, by day type in the order of `DAY_TYPES`."""
+    """Allowed local hours of some channels; holidays, where they have hours of their own, are those of `calendar`."""
 
     rule: RuleText
     channels: tuple[Channel, ...]
-    windows: tuple[tuple[tuple[int, int], ...], ...]
-    holidays: frozenset[date]
+    allowed: AllowedHours
+    calendar: BusinessCalendar
     effective_from: date | None
     effective_until: date | None
-
-    def windows_on(self, day: date) -> tuple[tuple[int, int], ...]:
-        """Return the windows of a local day; a holiday's hours are its own, whatever its weekday."""
-        if day in self.holidays:
-            return self.windows[3]
-        weekday = day.weekday()
-        return self.windows[0 if weekday < 5 else weekday - 4]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +86,7 @@ class Cap:
     per: Per
     channels: tuple[Channel, ...]
     blocks: tuple[Channel, ...]
-    window: Window
+    window: Period
     days: int
     limit: int
     exempt_classes: tuple[ContactClass, ...]

@@ -13,7 +13,6 @@ from shared.contract.base import Channel
 from shared.contract.outcomes import Outcome
 from shared.contract.outreach import Severity
 from shared.contract.requests import ContactClass
-from shared.domain.calendars import Calendar
 from shared.domain.packs import (
     DAY_TYPES,
     EVERYBODY,
@@ -24,13 +23,15 @@ from shared.domain.packs import (
     Pack,
     Packs,
     Per,
+    Period,
     RuleText,
     Unit,
     Vector,
     VectorContact,
-    Window,
 )
 from shared.domain.policy_errors import PolicyError
+from shared.kernel.business_days import WEEKENDS, BusinessCalendar
+from shared.kernel.hours import AllowedHours, Window
 from shared.kernel.zones import MINUTE_MS, UnknownZone, zone
 
 E = TypeVar("E", bound=StrEnum)
@@ -39,7 +40,6 @@ LIMIT_MAX: Final = 100
 DAYS_MAX: Final = 366
 _WORD: Final = re.compile(r"^[a-z0-9][a-z0-9_.\-]{0,63}$")
 _JURISDICTION: Final = re.compile(r"^([A-Z]{2}(-[A-Z0-9]{1,3})?|\*)$")
-_WINDOW: Final = re.compile(r"^([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)$")
 _RULE_KEYS: Final = frozenset(
     {"id", "kind", "severity", "text", "citation", "channels", "effective_from", "effective_until", "vectors"}
 )
@@ -51,7 +51,7 @@ _CHANNEL_KEYS: Final = frozenset({"valid_minutes", "spread_minutes", "grants_per
 _CONTACT_KEYS: Final = frozenset({"local", "channel", "point", "loan", "lender", "contact_class", "outcome"})
 
 
-def load_packs(table: dict[str, Any], where: str, calendars: Mapping[str, Calendar]) -> Packs:
+def load_packs(table: dict[str, Any], where: str, calendars: Mapping[str, BusinessCalendar]) -> Packs:
     """Return the packs in `table`; raise `PolicyError` at the first thing that is wrong.
 
     Packs for everybody must give hours for every channel: where nothing is said, nothing is allowed.
@@ -102,17 +102,17 @@ def _channels(table: dict[str, Any], where: str) -> dict[Channel, ChannelTerms]:
     return terms
 
 
-def _pack(content: dict[str, Any], where: str, calendars: Mapping[str, Calendar]) -> Pack:
+def _pack(content: dict[str, Any], where: str, calendars: Mapping[str, BusinessCalendar]) -> Pack:
     _only(content, {"id", "title", "jurisdictions", "holidays", "rules"}, where)
     hours: list[Hours] = []
     caps: list[Cap] = []
     vectors: list[Vector] = []
-    holidays = _holidays(content, where, calendars)
+    calendar = _calendar(content, where, calendars)
     for index, rule in enumerate(_tables(content, "rules", where)):
         place = f"{where}.rules[{index}]"
         kind = _text(rule, "kind", place)
         if kind == "hours":
-            hours.append(_hours(rule, place, holidays))
+            hours.append(_hours(rule, place, calendar))
         elif kind == "cap":
             caps.append(_cap(rule, place))
         elif kind == "cool_down":
@@ -133,44 +133,45 @@ def _pack(content: dict[str, Any], where: str, calendars: Mapping[str, Calendar]
     )
 
 
-def _holidays(content: dict[str, Any], where: str, calendars: Mapping[str, Calendar]) -> frozenset[date]:
+def _calendar(content: dict[str, Any], where: str, calendars: Mapping[str, BusinessCalendar]) -> BusinessCalendar:
     if "holidays" not in content:
-        return frozenset()
+        return WEEKENDS
     name = _text(content, "holidays", where)
     if name not in calendars:
         raise PolicyError(f"{where}.holidays", f"there is no holiday table {name!r}")
-    return calendars[name].holidays
+    return calendars[name]
 
 
-def _hours(rule: dict[str, Any], where: str, holidays: frozenset[date]) -> Hours:
+def _hours(rule: dict[str, Any], where: str, calendar: BusinessCalendar) -> Hours:
     _only(rule, _HOURS_KEYS, where)
     if "weekday" not in rule:
         raise PolicyError(where, "hours need windows for a weekday; other days take the same where nothing is said")
     weekday = _windows(rule, "weekday", where)
-    windows = tuple(_windows(rule, day, where) if day in rule else weekday for day in DAY_TYPES)
+    saturday, sunday = (_windows(rule, day, where) if day in rule else weekday for day in ("saturday", "sunday"))
+    holiday = _windows(rule, "holiday", where) if "holiday" in rule else None
+    allowed = AllowedHours.weekly(weekday, saturday, sunday, holiday)
     begin, end = _effective(rule, where)
-    return Hours(_rule_text(rule, where), _enums(rule, "channels", where, Channel), windows, holidays, begin, end)
+    return Hours(_rule_text(rule, where), _enums(rule, "channels", where, Channel), allowed, calendar, begin, end)
 
 
-def _windows(rule: dict[str, Any], key: str, where: str) -> tuple[tuple[int, int], ...]:
+def _windows(rule: dict[str, Any], key: str, where: str) -> tuple[Window, ...]:
     windows = []
     for text in _texts(rule, key, where):
-        found = _WINDOW.match(text)
-        start, end = (int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])) if found else (0, 0)
-        if not 0 <= start < end <= 24 * 60:
-            raise PolicyError(f"{where}.{key}", f"{text!r} is not a window such as 09:00-20:00 inside one day")
-        windows.append((start, end))
-    if any(after[0] < before[1] for before, after in pairwise(windows)):
+        try:
+            windows.append(Window.of(*text.split("-")))
+        except (TypeError, ValueError) as error:
+            raise PolicyError(f"{where}.{key}", f"{text!r} is not a window such as 09:00-20:00") from error
+    if any(after.start_minute < before.end_minute for before, after in pairwise(windows)):
         raise PolicyError(f"{where}.{key}", "windows overlap or are out of order")
     return tuple(windows)
 
 
 def _cap(rule: dict[str, Any], where: str) -> Cap:
     _only(rule, _CAP_KEYS, where)
-    window = _enum(rule, "window", where, Window)
-    if window is Window.CALENDAR_DAY and "days" in rule:
+    window = _enum(rule, "window", where, Period)
+    if window is Period.CALENDAR_DAY and "days" in rule:
         raise PolicyError(f"{where}.days", "a calendar day is one day; use rolling_local_days for more")
-    days = 1 if window is Window.CALENDAR_DAY else _integer(rule, "days", where, 1, DAYS_MAX)
+    days = 1 if window is Period.CALENDAR_DAY else _integer(rule, "days", where, 1, DAYS_MAX)
     limit = _integer(rule, "limit", where, 0, LIMIT_MAX)
     not_counted = _enums(rule, "not_counted", where, Outcome) if "not_counted" in rule else ()
     return _counting(rule, where, _enum(rule, "unit", where, Unit), window, days, limit, not_counted)
@@ -179,14 +180,14 @@ def _cap(rule: dict[str, Any], where: str) -> Cap:
 def _cool_down(rule: dict[str, Any], where: str) -> Cap:
     _only(rule, _COOL_DOWN_KEYS, where)
     days = _integer(rule, "days", where, 1, DAYS_MAX)
-    return _counting(rule, where, Unit.CONVERSATION, Window.ROLLING_LOCAL_DAYS, days, 1, ())
+    return _counting(rule, where, Unit.CONVERSATION, Period.ROLLING_LOCAL_DAYS, days, 1, ())
 
 
 def _counting(
     rule: dict[str, Any],
     where: str,
     unit: Unit,
-    window: Window,
+    window: Period,
     days: int,
     limit: int,
     not_counted: tuple[Outcome, ...],

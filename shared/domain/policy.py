@@ -12,11 +12,13 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 
-from shared.domain.calendars import Calendar, load_calendars
+from shared.domain.calendars import load_calendars
 from shared.domain.packs import Packs
 from shared.domain.packs_loading import load_packs
 from shared.domain.policy_errors import PolicyError
+from shared.domain.reporting import Reporting, load_reporting
 from shared.domain.strategy import Strategy, load_strategy
+from shared.kernel.business_days import BusinessCalendar
 
 STRATEGY_FILE: Final = "strategy.toml"
 REPORTING_FILE: Final = "reporting.toml"
@@ -32,8 +34,8 @@ class Policy:
 
     packs: Packs
     strategy: Strategy
-    reporting: Any
-    calendars: Mapping[str, Calendar]
+    reporting: Reporting
+    calendars: Mapping[str, BusinessCalendar]
     hash: str
 
 
@@ -51,7 +53,7 @@ def load_policy(directory: Path | None = None) -> Policy:
     return Policy(
         packs=load_packs(tables[PACKS_FILE], PACKS_FILE, calendars),
         strategy=load_strategy(tables[STRATEGY_FILE], STRATEGY_FILE),
-        reporting=tables[REPORTING_FILE],
+        reporting=load_reporting(tables[REPORTING_FILE], REPORTING_FILE),
         calendars=calendars,
         hash=_hash(texts),
     )
