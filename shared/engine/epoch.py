@@ -7,7 +7,7 @@ transaction ends (after so many facts and wakes, or ticks, or when the loop must
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
@@ -105,6 +105,7 @@ class EpochLoop(Generic[S]):
         self._policy_hash = progress.policy
         self._all_inputs = (*processor.reads, processor.clock)
         self._tally = Tally()
+        self._spent = Counter(progress.spent)
         self._batch: Batch[S] = self._new_batch()
         self._open: Transaction | None = None
         self._born = progress.n > 0
@@ -202,6 +203,7 @@ class EpochLoop(Generic[S]):
         self._clock_offset = self._ticks.popleft().offset + 1
         self._at = tick.at
         self._tick = None
+        self._spent.clear()
         batch.ticks += 1
         summary = self._tally.summary(tick.at)
         if summary.has_content:
@@ -303,7 +305,7 @@ class EpochLoop(Generic[S]):
         tick = self._current()
         if self._ticks[0].offset < self._progress.born_at_clock_offset:
             return True
-        wake = Wake(tick)
+        wake = Wake(tick, self._spent)
         while self._due.is_due(tick.at):
             room = self._limits.facts_and_wakes - batch.size
             if room <= 0:
@@ -320,6 +322,7 @@ class EpochLoop(Generic[S]):
         step = self._decide(entry.state, entry.name, wake, tick.at, self._policy)
         # Never again in this tick: else a tick cut into two transactions would wake a key twice (rule 5).
         batch.update(entry, step, None if step.wake_at is None else max(step.wake_at, tick.at + 1))
+        self._spent.update(step.spends)
         for skip in step.skips:
             self._tally.skips[skip.reason] += 1
         for ordinal, emit in enumerate(step.events):
@@ -349,6 +352,7 @@ class EpochLoop(Generic[S]):
             build=self._deployment.build,
             policy=self._policy_hash,
             counts=self._counts(batch),
+            spent=dict(self._spent),
         )
         changes = batch.changes()
         if durable:

@@ -6,7 +6,7 @@ It is the truth. The offsets committed for the consumer group are a report, with
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -60,7 +60,8 @@ class Progress:
 
     `n` counts transactions, `at` is the last tick applied, `clock_offset` and `offsets` (by logical topic) are the
     next ones to read. Ticks below `born_at_clock_offset` are older than the service and wake nobody. `build` and
-    `policy` say what decided, `counts` are cumulative per input.
+    `policy` say what decided, `counts` are cumulative per input. `spent` is what the keys woken so far took of shared
+    allowances, where a transaction ended in the middle of a tick: the rest of the tick must know, after a crash too.
     """
 
     n: int
@@ -72,6 +73,7 @@ class Progress:
     policy: str
     counts: Mapping[str, Counts]
     format: int = FORMAT
+    spent: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,9 @@ def resume(stored: Progress | None, reported: Reported | None) -> Progress | Non
     if reported.at < stored.at or reported.clock_offset < stored.clock_offset:
         return stored
     offsets = {topic: max(offset, reported.offsets.get(topic, 0)) for topic, offset in stored.offsets.items()}
-    return replace(stored, at=reported.at, clock_offset=reported.clock_offset, offsets=offsets)
+    # What a tick spent ends with the tick.
+    spent = stored.spent if reported.clock_offset == stored.clock_offset else {}
+    return replace(stored, at=reported.at, clock_offset=reported.clock_offset, offsets=offsets, spent=spent)
 
 
 def require_history(progress: Progress, clock: str, log_starts: Mapping[str, int]) -> None:
