@@ -120,6 +120,10 @@ class EpochLoop(Generic[S]):
         """Return how many records of a topic (or ticks) wait in memory."""
         return len(self._ticks if topic == self._processor.clock else self._facts[topic])
 
+    def next_offsets(self) -> dict[str, int]:
+        """Return, by topic (the clock's included), the next offset that was not fed yet."""
+        return dict(self._fed)
+
     def feed(self, topic: str, records: Sequence[InputRecord], position: int | None = None) -> None:
         """Take records as read, and the position up to which the reader has seen everything (markers included)."""
         queue = self._ticks if topic == self._processor.clock else self._facts[topic]

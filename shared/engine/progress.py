@@ -119,13 +119,16 @@ def parse_metadata(text: str) -> tuple[int, int] | None:
     return int(at), int(n)
 
 
-def birth(reads: tuple[str, ...], clock_end: int, offsets: Mapping[str, int], build: str) -> Progress:
+def birth(
+    reads: tuple[str, ...], clock_end: int, offsets: Mapping[str, int], build: str, clock_start: int = 0
+) -> Progress:
     """Return the progress of a partition at its service's first start, when the clock's log ended at `clock_end`.
 
     `offsets` are the log starts: 0 everywhere, unless loans were boarded onto topics whose history is cut off.
+    Old ticks may have been deleted: the clock's log is read from its own start.
     """
     start = {topic: offsets.get(topic, 0) for topic in reads}
-    return Progress(0, NOTHING_YET_AT, 0, start, clock_end, build, "", dict.fromkeys(reads, Counts()))
+    return Progress(0, NOTHING_YET_AT, clock_start, start, clock_end, build, "", dict.fromkeys(reads, Counts()))
 
 
 def resume(stored: Progress | None, reported: Reported | None) -> Progress | None:

@@ -1,0 +1,193 @@
+"""A service as a Faust app: `create_app` puts the shell around a processor, `run_app` runs it until told to end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from time import monotonic
+from typing import Any, Final, NoReturn
+
+import faust
+import structlog
+from faust.sensors import Monitor
+
+from shared.engine.processor import Processor
+from shared.runtime.consumer import SCHEME
+from shared.runtime.health import HealthListener
+from shared.runtime.local_disk import LocalDisk
+from shared.runtime.log_lines import configure
+from shared.runtime.private_attributes import shorten_concurrent_backoff
+from shared.runtime.recovery import EpochTable, EpochTableManager
+from shared.runtime.settings import Settings
+from shared.runtime.shell import Shell
+from shared.runtime.startup_checks import require_assertions, require_topics
+from shared.runtime.stop import StopReason, stop
+from shared.runtime.visibility import WATCH_SECONDS, WaitWatch, watch_outputs
+
+CONCURRENT_BACKOFF_SECONDS: Final = 0.002
+HEARTBEAT_SECONDS: Final = 1.0
+STILL_SECONDS: Final = 30.0
+STUCK_SECONDS: Final = 30.0
+STORE_OPTIONS: Final = {
+    "block_cache_size": 64 * 1024 * 1024,
+    "write_buffer_size": 16 * 1024 * 1024,
+    "max_open_files": 256,
+    "bloom_filter_size": 10,
+}
+
+
+class SilentMonitor(Monitor):  # type: ignore[misc]
+    """Faust's monitor without its table of messages: records do not pass through Faust."""
+
+    def on_message_in(self, tp: Any, offset: int, message: Any) -> None:
+        """Take note of nothing."""
+
+
+class ServiceApp(faust.App):  # type: ignore[misc]
+    """A Faust app that runs one processor's partitions through a shell."""
+
+    shell: Shell
+    state_table: EpochTable
+    disk: LocalDisk
+    health: HealthListener | None = None
+    beat_at: float = 0.0
+
+    async def on_first_start(self) -> None:
+        """Check everything before joining the group."""
+        await require_topics(self.shell.settings, self.shell.processor)
+        await super().on_first_start()
+
+    def not_alive(self) -> str | None:
+        """Return why the process should be killed, None when it is alive."""
+        silent = monotonic() - self.beat_at
+        return f"the event loop has stood still for {silent:.0f} s" if silent > STILL_SECONDS else None
+
+    def not_ready(self) -> str | None:
+        """Return why the service makes no progress, None when it does."""
+        if not self.shell.accepting:
+            return "partitions are being assigned or recovered"
+        for worker in list(self.shell.workers.values()):
+            loop, since = worker.loop, worker.waiting_since
+            if loop is None or loop.waiting is None or since is None or monotonic() - since < STUCK_SECONDS:
+                continue
+            what = loop.waiting
+            return f"partition {worker.partition} waits for {what.what} {what.topic}{what.policy}"
+        return None
+
+
+def create_app(processor: Processor[Any], settings: Settings, policies: Mapping[str, Any]) -> ServiceApp:
+    """Return the service as a Faust app. `policies` are all that it knows, by hash; ticks say which one decides."""
+    require_assertions()
+    shorten_concurrent_backoff(CONCURRENT_BACKOFF_SECONDS)
+    disk = LocalDisk(settings.data_directory / processor.name / (settings.instance or "any"))
+    partitions = settings.topology.partitions[processor.clock]
+    logging_config = configure(json=settings.log_json, level=settings.log_level, service=processor.name)
+    wiped = disk.open()
+    structlog.get_logger("service").info("starting", wiped_store=wiped, build=settings.build, mode=settings.mode.value)
+    app = ServiceApp(
+        settings.group(processor.name),
+        broker=f"{SCHEME}://{settings.broker}",
+        datadir=str(disk.directory),
+        consumer_group_instance_id=settings.instance or None,
+        topic_partitions=partitions,
+        topic_replication_factor=settings.replication_factor,
+        broker_session_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=min(3.0, settings.session_timeout_seconds / 4),
+        consumer_max_fetch_size=settings.fetch_bytes_max,
+        logging_config=logging_config,
+        **_FAUST,
+    )
+    app.disk = disk
+    app.state_table = app.tables.add(
+        EpochTable(
+            app,
+            name="state",
+            key_type=bytes,
+            value_type=bytes,
+            partitions=partitions,
+            changelog_topic=app.topic(
+                settings.changelog(processor.name),
+                key_type=bytes,
+                value_type=bytes,
+                partitions=partitions,
+                compacting=True,
+            ),
+            options=dict(STORE_OPTIONS),
+        )
+    )
+    app.shell = Shell(app, processor, settings, policies)
+    _subscribe(app)
+    _attend(app)
+    return app
+
+
+_FAUST: Final[dict[str, Any]] = {
+    "TableManager": EpochTableManager,
+    "Monitor": SilentMonitor,
+    "store": "rocksdb://",
+    "key_serializer": "raw",
+    "value_serializer": "raw",
+    "topic_disable_leader": True,
+    "topic_allow_declare": False,
+    "web_enabled": False,
+    "table_standby_replicas": 0,
+    "processing_guarantee": "at_least_once",
+    "broker_commit_interval": 3600.0,
+    "stream_wait_empty": True,
+    "worker_redirect_stdouts": False,
+}
+
+
+def _subscribe(app: ServiceApp) -> None:
+    """Make Faust subscribe to all inputs; their records never enter this stream."""
+    topics = [app.shell.settings.topic(topic) for topic in app.shell.inputs]
+
+    async def idle(stream: AsyncIterator[Any]) -> None:
+        async for _ in stream:
+            stop(StopReason.DOUBT, "a record has strayed into Faust's stream")
+
+    app.agent(app.topic(*topics), name="epochs")(idle)
+
+
+def _attend(app: ServiceApp) -> None:
+    """Start what runs beside the partitions: heartbeat, waiting watch, a look at the outputs, the health listener."""
+    settings, shell = app.shell.settings, app.shell
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def heartbeat() -> None:
+        if settings.health_address:
+            app.beat_at = monotonic()
+            registry = shell.metrics.registry
+            app.health = HealthListener(settings.health_address, registry, live=app.not_alive, ready=app.not_ready)
+            app.health.start()
+            structlog.get_logger("health").info("listening", port=app.health.port)
+        while not app.should_stop:
+            app.beat_at = monotonic()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def watch_waiting() -> None:
+        watch = WaitWatch(settings)
+        while not app.should_stop:
+            await app.sleep(WATCH_SECONDS)
+            workers = list(shell.workers.values())
+            await watch.look([(w.loop, w.waiting_since) for w in workers if w.loop is not None])
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def look_at_outputs() -> None:
+        await watch_outputs(settings, shell.processor.writes)
+
+
+def run_app(app: ServiceApp) -> NoReturn:
+    """Run the service until it is told to end; only a clean end makes its local store trusted at the next start."""
+    worker = app.Worker(quiet=True, loglevel=app.shell.settings.log_level)
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        if not end.code:
+            app.disk.mark_clean()
+        raise
+    finally:
+        if app.health is not None:
+            app.health.stop()
+    raise SystemExit(0)

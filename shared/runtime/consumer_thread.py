@@ -1,0 +1,103 @@
+"""The thread in which aiokafka's consumer lives: it reads committed records, and takes positions together with them.
+
+A position means that every record below it was delivered, markers and aborted data included. It must be read in this
+thread in one go with the records, and be dropped with them when a seek happened in between (the seek counter tells).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from shared.runtime.private_attributes import committed_offsets, positions, read_committed
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Records of one partition, the position behind them if it is news, and how often that partition was sought."""
+
+    seeks: int
+    records: Sequence[Any]
+    position: int | None
+
+
+class EpochConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Faust's consumer thread with committed reads, positions, and commits that carry metadata."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.seeks: defaultdict[TP, int] = defaultdict(int)
+        self.changelog_positions: dict[TP, tuple[int, int]] = {}
+        self._positions_told: dict[TP, tuple[int, int]] = {}
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        read_committed(consumer)
+        return consumer
+
+    async def committed(self, partitions: Iterable[TP]) -> dict[TP, tuple[int, str]]:
+        """Return what the group has committed, offset and metadata; partitions without a commit are left out."""
+        found: dict[TP, tuple[int, str]] = await self.call_thread(self._committed, list(partitions))
+        return found
+
+    async def _committed(self, partitions: list[TP]) -> dict[TP, tuple[int, str]]:
+        asked = [TopicPartition(*tp) for tp in partitions]
+        committed = await committed_offsets(self._ensure_consumer(), asked)
+        return {TP(*tp): (found.offset, found.metadata) for tp, found in committed.items() if found.offset >= 0}
+
+    async def seek_to(self, wanted: Mapping[TP, int]) -> None:
+        """Seek partitions; what was fetched before and is still on its way will be dropped."""
+        await self.call_thread(self._seek_to, dict(wanted))
+
+    async def _seek_to(self, wanted: Mapping[TP, int]) -> None:
+        consumer = self._ensure_consumer()
+        for tp, offset in wanted.items():
+            consumer.seek(TopicPartition(*tp), offset)
+            self.seeks[tp] += 1
+
+    async def commit_with_metadata(self, offsets: Mapping[TP, tuple[int, str]]) -> None:
+        """Commit offsets of the group for those partitions that are still assigned."""
+        await self.call_thread(self._commit_with_metadata, dict(offsets))
+
+    async def _commit_with_metadata(self, offsets: Mapping[TP, tuple[int, str]]) -> None:
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        mine = {TopicPartition(*tp): OffsetAndMetadata(*found) for tp, found in offsets.items()}
+        mine = {tp: found for tp, found in mine.items() if tp in assigned}
+        if mine:
+            await consumer.commit(mine)
+
+    async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
+        for tp in partitions:
+            self.seeks[tp] += 1
+            self.changelog_positions.pop(tp, None)
+        await super()._seek_wait(consumer, partitions)
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is Faust's
+        max_records: int | None = None,
+    ) -> dict[TP, Fetched]:
+        active = set(active_partitions)  # the set we are given changes under us
+        records = await super()._fetch_records(consumer, active, timeout=timeout, max_records=max_records)
+        found = {TP(*tp): Fetched(self.seeks[TP(*tp)], batch, None) for tp, batch in records.items()}
+        for tp, position in positions(consumer, active).items():
+            self._add_position(found, tp, position)
+        return found
+
+    def _add_position(self, found: dict[TP, Fetched], tp: TP, position: int) -> None:
+        seeks = self.seeks[tp]
+        if tp.topic in self.app.tables.changelog_topics:
+            self.changelog_positions[tp] = (seeks, position)
+        elif self._positions_told.get(tp) != (seeks, position):
+            self._positions_told[tp] = (seeks, position)
+            found[tp] = Fetched(seeks, found[tp].records if tp in found else (), position)

@@ -1,0 +1,90 @@
+"""Where logs begin and end, and what groups report: small questions to the broker, outside any consumer group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from shared.engine.progress import parse_metadata
+from shared.runtime.private_attributes import all_metadata
+
+READ_COMMITTED = "read_committed"
+READ_UNCOMMITTED = "read_uncommitted"
+
+
+class LogEnds:
+    """Asks for the ends of logs: high watermarks (`uncommitted`), or last stable offsets."""
+
+    def __init__(self, broker: str, *, uncommitted: bool, metadata_max_age_ms: int = 5_000) -> None:
+        self._consumer: Any = AIOKafkaConsumer(
+            bootstrap_servers=broker,
+            isolation_level=READ_UNCOMMITTED if uncommitted else READ_COMMITTED,
+            metadata_max_age_ms=metadata_max_age_ms,
+            enable_auto_commit=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._consumer.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._consumer.stop()
+
+    async def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Return the end of each (topic, partition); one request per broker."""
+        asked = [TopicPartition(*place) for place in partitions]
+        if not asked:
+            return {}
+        found = await self._consumer.end_offsets(asked)
+        return {(tp.topic, tp.partition): offset for tp, offset in found.items()}
+
+    async def starts(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Return the start of each (topic, partition)."""
+        asked = [TopicPartition(*place) for place in partitions]
+        if not asked:
+            return {}
+        found = await self._consumer.beginning_offsets(asked)
+        return {(tp.topic, tp.partition): offset for tp, offset in found.items()}
+
+    async def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
+        """Return how many partitions each topic has by the newest metadata; 0 where it does not exist."""
+        known = await all_metadata(self._consumer)
+        return {topic: len(known.partitions_for_topic(topic) or ()) for topic in topics}
+
+
+class GroupProgress:
+    """Asks what groups report: the last tick applied, by partition of their clock."""
+
+    def __init__(self, broker: str) -> None:
+        self._admin: Any = AIOKafkaAdminClient(bootstrap_servers=broker)
+        self._coordinators: dict[str, Any] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._admin.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._admin.close()
+
+    async def of(self, group: str, clock: str, partitions: int) -> Mapping[int, int] | None:
+        """Return `{partition: at}` of a group; partitions without a report are left out; None: ask again later."""
+        asked = [TopicPartition(clock, partition) for partition in range(partitions)]
+        try:
+            if group not in self._coordinators:
+                self._coordinators[group] = await self._admin.find_coordinator(group)
+            found = await self._admin.list_consumer_group_offsets(group, self._coordinators[group], asked)
+        except (KafkaError, IndexError, KeyError):
+            # The client raises whatever its parser trips over when the coordinator has moved.
+            self._coordinators.pop(group, None)
+            return None
+        parsed = {tp.partition: parse_metadata(offset.metadata or "") for tp, offset in found.items()}
+        return {partition: value[0] for partition, value in parsed.items() if value is not None}

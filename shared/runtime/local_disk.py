@@ -1,0 +1,54 @@
+"""The local store's directory: one process at a time, and trusted only after a clean end.
+
+After any exit but a clean one the store may be ahead of the log (a commit whose outcome was unknown), so it is wiped
+and recovered from the changelog. A file that is removed at start and written at a clean end tells which it was.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+from shared.runtime.stop import StopReason, stop
+
+CLEAN: Final = "clean"
+LOCK: Final = "lock"
+
+
+class LocalDisk:
+    """The directory of one instance's store."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._lock: int | None = None
+
+    def open(self) -> bool:
+        """Take the directory, wipe it unless its last user ended cleanly, and return whether it was wiped."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(self.directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stop(StopReason.STORE_IN_USE, f"{self.directory} is used by another process")
+        marker = self.directory / CLEAN
+        clean = marker.exists()
+        if not clean:
+            self._wipe()
+        marker.unlink(missing_ok=True)
+        return not clean
+
+    def mark_clean(self) -> None:
+        """Note that this process ended cleanly: what is stored is committed."""
+        (self.directory / CLEAN).touch()
+
+    def _wipe(self) -> None:
+        for path in self.directory.iterdir():
+            if path.name == LOCK:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()

@@ -1,0 +1,111 @@
+"""One owned partition at work: compute, commit, write locally, report, again. All owned partitions run concurrently."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Final
+
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from shared.engine.epoch import WAITING_FOR_TICK, EpochLoop
+from shared.engine.state import UnusableState
+from shared.engine.transaction import Transaction
+from shared.runtime.crash_points import CrashPoint, CrashPoints
+from shared.runtime.metrics import Metrics
+from shared.runtime.partition_producer import PartitionProducer
+from shared.runtime.reporter import Reporter
+from shared.runtime.stop import StopReason, stop
+
+YIELD_SECONDS: Final = 0.01
+
+
+class PartitionWorker:
+    """Drives one epoch loop. A commit whose outcome is in doubt ends the process: the broker holds the truth."""
+
+    def __init__(
+        self,
+        partition: int,
+        producer: PartitionProducer,
+        reporter: Reporter,
+        metrics: Metrics,
+        crash_points: CrashPoints,
+        deadline_seconds: float,
+        drained: Callable[[EpochLoop[Any]], None],
+    ) -> None:
+        self.partition = partition
+        self.producer = producer
+        self.loop: EpochLoop[Any] | None = None
+        self.news = asyncio.Event()
+        self.waiting_since: float | None = None
+        self._reporter = reporter
+        self._metrics = metrics
+        self._crash_points = crash_points
+        self._deadline_seconds = deadline_seconds
+        self._drained = drained
+        self._accepting = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, loop: EpochLoop[Any]) -> None:
+        """Go to work on a loop whose inputs were sought to its progress."""
+        self.loop = loop
+        self._accepting = True
+        self._task = asyncio.get_running_loop().create_task(self._run(loop), name=f"partition-{self.partition}")
+
+    async def quiesce(self) -> None:
+        """Let an open transaction finish, then stand still; what is queued will be read again."""
+        self._accepting = False
+        self.news.set()
+        task, self._task = self._task, None
+        if task is not None:
+            await asyncio.wait([task])
+        self.loop = None
+
+    async def _run(self, loop: EpochLoop[Any]) -> None:
+        try:
+            await self._work(loop)
+        except ProducerFenced as error:
+            stop(StopReason.FENCED, f"partition {self.partition}: {error!r}")
+        except UnusableState as error:
+            stop(StopReason.UNREADABLE_STATE, f"partition {self.partition}: {error}")
+        except (KafkaError, TimeoutError) as error:
+            stop(StopReason.DOUBT, f"partition {self.partition}: the outcome of a commit is unknown: {error!r}")
+        except Exception as error:
+            self._metrics.log.exception("broken invariant", partition=self.partition)
+            stop(StopReason.DOUBT, f"partition {self.partition}: {type(error).__name__}")
+
+    async def _work(self, loop: EpochLoop[Any]) -> None:
+        last_yield = monotonic()
+        while self._accepting:
+            self.news.clear()
+            transaction = loop.advance()
+            self._drained(loop)
+            if transaction is None:
+                self._note_waiting(loop)
+                await self.news.wait()
+                last_yield = monotonic()
+                continue
+            self.waiting_since = None
+            await self._settle(loop, transaction)
+            if monotonic() - last_yield > YIELD_SECONDS:
+                await asyncio.sleep(0)
+                last_yield = monotonic()
+
+    async def _settle(self, loop: EpochLoop[Any], transaction: Transaction) -> None:
+        offset, started = None, monotonic()
+        if transaction.durable:
+            await self._reporter.settled(self.partition)
+            offset = await asyncio.wait_for(self.producer.commit(transaction), self._deadline_seconds)
+        loop.committed(transaction, offset)
+        if transaction.durable:
+            self._crash_points.pass_by(CrashPoint.AFTER_STORE)
+        self._reporter.note(self.partition, transaction.progress)
+        self._metrics.saw_transaction(transaction, monotonic() - started)
+
+    def _note_waiting(self, loop: EpochLoop[Any]) -> None:
+        """Remember since when the loop waits for anything but the next tick."""
+        if loop.waiting is None or loop.waiting.what == WAITING_FOR_TICK:
+            self.waiting_since = None
+        elif self.waiting_since is None:
+            self.waiting_since = monotonic()

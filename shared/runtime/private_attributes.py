@@ -1,0 +1,113 @@
+"""Everything private to Faust and aiokafka that the shell touches, in one place and under a contract test.
+
+`ACCESSED` are attributes read or set on their objects (by the functions below), `OVERRIDDEN` methods and attributes
+that our subclasses replace or use. Both libraries are pinned exactly; a new version must pass the contract test first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import aiokafka.producer.sender as aiokafka_sender
+from faust.types import TP
+
+ACCESSED: Final = {
+    "aiokafka.AIOKafkaConsumer": ("_isolation_level", "_coordinator", "_subscription", "_client", "_fetcher"),
+    "aiokafka.consumer.subscription_state.TopicPartitionState": ("_position",),
+    "aiokafka.producer.sender": ("BACKOFF_OVERRIDE",),
+    "faust.App": ("_fetcher",),
+    "faust.transport.consumer.Consumer": ("_buffered_partitions",),
+    "faust.stores.rocksdb.Store": ("_db_for_partition", "offset_key"),
+    "mode.Service": ("_stopped",),
+}
+OVERRIDDEN: Final = {
+    "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread": (
+        "__post_init__",
+        "_create_worker_consumer",
+        "_ensure_consumer",
+        "_seek_wait",
+        "_fetch_records",
+    ),
+    "faust.transport.drivers.aiokafka.Consumer": (
+        "_new_consumer_thread",
+        "_drain_messages",
+        "_get_active_partitions",
+        "_getmany",
+        "_on_partitions_revoked",
+        "consumer_stopped_errors",
+        "force_commit",
+        "wait_empty",
+        "perform_seek",
+    ),
+    "faust.tables.recovery.Recovery": (
+        "_build_highwaters",
+        "_seek_offsets",
+        "_is_changelog_tp",
+        "_set_recovery_ended",
+        "_wait",
+        "active_remaining",
+        "need_recovery",
+        "on_recovery_completed",
+        "signal_recovery_end",
+    ),
+    "faust.tables.manager.TableManager": ("_recovery", "recovery"),
+}
+
+
+def read_committed(consumer: Any) -> None:
+    """Make an aiokafka consumer read committed records only; Faust gives no setting for it."""
+    consumer._isolation_level = "read_committed"
+
+
+async def committed_offsets(consumer: Any, partitions: Iterable[Any]) -> Any:
+    """Return the group's committed offsets with their metadata, which the public method leaves out."""
+    return await consumer._coordinator.fetch_committed_offsets(list(partitions))
+
+
+def positions(consumer: Any, partitions: Iterable[TP]) -> dict[TP, int]:
+    """Return the next offset to be read of those partitions that are assigned and placed."""
+    subscription = consumer._subscription.subscription
+    assignment = subscription.assignment if subscription is not None else None
+    if assignment is None or not assignment.active:
+        return {}
+    found = {tp: assignment.state_value(tp)._position for tp in partitions if tp in assignment.tps}
+    return {tp: position for tp, position in found.items() if position is not None}
+
+
+async def all_metadata(consumer: Any) -> Any:
+    """Return fresh metadata of all topics."""
+    return await consumer._client.fetch_all_metadata()
+
+
+def buffered_partitions(consumer: Any) -> set[TP]:
+    """Return the partitions that Faust's consumer has paused because somebody's buffer is full."""
+    buffered: set[TP] = consumer._buffered_partitions
+    return buffered
+
+
+async def start_fetcher(app: Any) -> None:
+    """Make sure that Faust's fetcher runs."""
+    await app._fetcher.maybe_start()
+
+
+def is_stopped(service: Any) -> bool:
+    """Return whether a service of Faust's was told to stop."""
+    stopped: bool = service._stopped.is_set()
+    return stopped
+
+
+def database_of(table: Any, partition: int) -> Any:
+    """Return the RocksDB of one partition of a Faust table, opening it if need be."""
+    return table.data._db_for_partition(partition)
+
+
+def offset_key_of(table: Any) -> bytes:
+    """Return the local key under which Faust looks for the changelog offset that a store reflects."""
+    key: bytes = table.data.offset_key
+    return key
+
+
+def shorten_concurrent_backoff(seconds: float) -> None:
+    """Set aiokafka's pause after CONCURRENT_TRANSACTIONS, a constant of 20 ms that every transaction would pay."""
+    aiokafka_sender.BACKOFF_OVERRIDE = seconds

@@ -1,0 +1,107 @@
+"""What a process of a deployment is told: by variables (`DUECOURSE_...`) or by options of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final, get_args, get_type_hints
+
+from shared.contract.ticks import TimeMode
+from shared.contract.topics import TOPICS, Keyed, physical_name
+from shared.engine.topology import Topology
+from shared.kernel.partitioning import Partitioner
+
+VARIABLE_PREFIX: Final = "DUECOURSE_"
+
+
+class UnusableSettings(ValueError):
+    """A setting is missing or impossible; the text names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one process. Partition counts, partitioner, prefix and mode are those of the whole deployment.
+
+    `instance` names this process among those of its service and must not be shared; restarts under the same name keep
+    its partitions for `session_timeout_seconds`. Empty: a new member at every start. `boarded` allows a first start on
+    inputs whose history is cut off. `health_address` is `host:port`, port 0 for any free one, empty for none.
+    """
+
+    broker: str = "127.0.0.1:9092"
+    prefix: str = ""
+    mode: TimeMode = TimeMode.WALL
+    loan_partitions: int = 4
+    borrower_partitions: int = 4
+    partitioner: Partitioner = Partitioner.MURMUR2
+    replication_factor: int = 1
+    min_insync_replicas: int = 1
+    data_directory: Path = Path(".duecourse")
+    policy_directory: Path | None = None
+    instance: str = ""
+    health_address: str = ""
+    log_json: bool = True
+    log_level: str = "info"
+    build: str = ""
+    boarded: bool = False
+    session_timeout_seconds: float = 10.0
+    transaction_timeout_seconds: float = 12.0
+    deadline_seconds: float = 30.0
+    facts_and_wakes_max: int = 1000
+    ticks_max: int = 512
+    queue_records_max: int = 8192
+    fetch_bytes_max: int = 1024 * 1024
+    retry_backoff_ms: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("loan_partitions", "borrower_partitions", "facts_and_wakes_max", "ticks_max", "queue_records_max"):
+            if getattr(self, name) < 1:
+                raise UnusableSettings(f"{name} must be at least 1")
+        if not 6 <= self.session_timeout_seconds <= 60:
+            raise UnusableSettings("session_timeout_seconds must be between 6 and 60")
+        if self.min_insync_replicas > self.replication_factor:
+            raise UnusableSettings("min_insync_replicas exceeds replication_factor")
+
+    @property
+    def topology(self) -> Topology:
+        """Partition counts by logical topic, and the partitioner."""
+        counts = {Keyed.LOAN: self.loan_partitions, Keyed.BORROWER: self.borrower_partitions, Keyed.NONE: 1}
+        return Topology({topic.name: counts[topic.keyed] for topic in TOPICS.values()}, self.partitioner)
+
+    def topic(self, logical: str) -> str:
+        """Return a topic's name on the broker."""
+        return physical_name(self.prefix, logical)
+
+    def group(self, service: str) -> str:
+        """Return the consumer group (and Faust id) of a service."""
+        return physical_name(self.prefix, service)
+
+    def changelog(self, service: str) -> str:
+        """Return the name of a service's changelog topic."""
+        return f"{self.group(service)}-state-changelog"
+
+
+def settings_from(environment: Mapping[str, str], **given: Any) -> Settings:
+    """Return settings from `DUECOURSE_...` variables; `given` values other than None overrule them."""
+    hints = get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    for field in fields(Settings):
+        text = environment.get(VARIABLE_PREFIX + field.name.upper())
+        if given.get(field.name) is not None:
+            values[field.name] = given[field.name]
+        elif text is not None:
+            values[field.name] = _parse(field.name, hints[field.name], text)
+    unknown = given.keys() - values.keys() - {field.name for field in fields(Settings)}
+    if unknown:
+        raise UnusableSettings(f"unknown settings: {', '.join(sorted(unknown))}")
+    return Settings(**values)
+
+
+def _parse(name: str, hint: Any, text: str) -> Any:
+    kind = next((a for a in get_args(hint) if a is not type(None)), hint)
+    try:
+        if kind is bool:
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+        return kind(text)
+    except (ValueError, KeyError) as error:
+        raise UnusableSettings(f"{VARIABLE_PREFIX}{name.upper()}={text!r} is not usable") from error

@@ -1,0 +1,229 @@
+"""What stands between Faust and the epoch loops of one service: fence, place, feed, quiesce."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from faust.types import TP
+
+from shared.engine.epoch import Deployment, EpochLoop, Limits
+from shared.engine.processor import Processor
+from shared.engine.progress import (
+    ChangelogLost,
+    HistoryLost,
+    Progress,
+    Reported,
+    UnusableProgress,
+    birth,
+    decode_progress,
+    parse_metadata,
+    require_history,
+    resume,
+)
+from shared.engine.store import PROGRESS_KEY
+from shared.runtime.crash_points import CrashPoints
+from shared.runtime.kafka_offsets import LogEnds
+from shared.runtime.metrics import Metrics
+from shared.runtime.partition_producer import PartitionProducer
+from shared.runtime.partition_worker import PartitionWorker
+from shared.runtime.private_attributes import buffered_partitions
+from shared.runtime.reporter import Reporter
+from shared.runtime.settings import Settings
+from shared.runtime.stop import StopReason, stop
+from shared.runtime.store import RocksStore
+from shared.runtime.visibility import require_visible
+
+RESUME_FRACTION: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Where the logs of some partitions begin and end, and what the group has committed, with metadata."""
+
+    starts: Mapping[tuple[str, int], int]
+    ends: Mapping[tuple[str, int], int]
+    committed: Mapping[TP, tuple[int, str]]
+
+
+class Shell:
+    """The owned partitions of one process. Between `quiesce` and `resume` nothing is accepted."""
+
+    def __init__(self, app: Any, processor: Processor[Any], settings: Settings, policies: Mapping[str, Any]) -> None:
+        self._app = app
+        self.processor = processor
+        self.settings = settings
+        limits = Limits(settings.facts_and_wakes_max, settings.ticks_max)
+        self.deployment = Deployment(settings.topology, policies, settings.build, limits)
+        self.inputs = (*processor.reads, processor.clock)
+        self._physical = {topic: settings.topic(topic) for topic in self.inputs}
+        self._logical = {name: topic for topic, name in self._physical.items()}
+        self.crash_points = CrashPoints()
+        self.metrics = Metrics(processor.name)
+        self.reporter = Reporter(self._commit, processor.clock, self._physical, self.crash_points)
+        self.workers: dict[int, PartitionWorker] = {}
+        self._placed: dict[int, EpochLoop[Any]] = {}
+        self._accepting = False
+        self._revocations = 0
+        self._fenced_at = -1
+        self._reporting: asyncio.Task[None] | None = None
+
+    @property
+    def accepting(self) -> bool:
+        """Whether the owned partitions are at work."""
+        return self._accepting
+
+    def store_of(self, partition: int) -> RocksStore:
+        """Return the store of an owned partition."""
+        store: RocksStore = self._app.state_table.store_of(partition)
+        return store
+
+    # --- assignment
+
+    async def fence(self, partitions: Sequence[int]) -> None:
+        """Become the only writer of these partitions, and make sure that nothing in their changelogs hangs."""
+        self._fenced_at = self._revocations
+        former, self.workers, self._placed = list(self.workers.values()), {}, {}
+        self.reporter.forget()
+        await asyncio.gather(*(worker.producer.close() for worker in former))
+        workers = [self._new_worker(partition) for partition in partitions]
+        topics = [self.settings.topic(topic) for topic in self.processor.writes]
+        await asyncio.gather(*(worker.producer.fence(topics) for worker in workers))
+        self.workers = {worker.partition: worker for worker in workers}
+        changelog = self.settings.changelog(self.processor.name)
+        await require_visible(self.settings, [TP(changelog, partition) for partition in partitions])
+
+    def _new_worker(self, partition: int) -> PartitionWorker:
+        producer = PartitionProducer(self.settings, self.processor.name, partition, self.crash_points)
+        return PartitionWorker(
+            partition,
+            producer,
+            self.reporter,
+            self.metrics,
+            self.crash_points,
+            self.settings.deadline_seconds,
+            self._resume_drained,
+        )
+
+    async def place(self, partitions: Iterable[int]) -> None:
+        """Find out where each partition goes on, and seek its inputs there."""
+        owned = list(partitions)
+        tps = [TP(name, partition) for name in self._logical for partition in owned]
+        async with LogEnds(self.settings.broker, uncommitted=False) as ends:
+            logs = Logs(await ends.starts(tps), await ends.ends(tps), await self._app.consumer.thread.committed(tps))
+        self._placed = {partition: self._new_loop(partition, logs) for partition in owned if partition in self.workers}
+        await self._seek(self._placed)
+
+    def _new_loop(self, partition: int, logs: Logs) -> EpochLoop[Any]:
+        store = self.store_of(partition)
+        try:
+            value = store.get(PROGRESS_KEY)
+            stored = None if value is None else decode_progress(value)
+            progress = resume(stored, self._reported(partition, logs))
+            if progress is None:
+                progress = self._birth(partition, logs)
+            starts = {t: logs.starts.get(TP(name, partition), 0) for t, name in self._physical.items()}
+            require_history(progress, self.processor.clock, starts)
+        except ChangelogLost as error:
+            stop(StopReason.CHANGELOG_LOST, f"partition {partition}: {error}")
+        except HistoryLost as error:
+            stop(StopReason.HISTORY_LOST, f"partition {partition}: {error}")
+        except UnusableProgress as error:
+            stop(StopReason.UNREADABLE_STATE, f"partition {partition}: {error}")
+        return EpochLoop(self.processor, self.deployment, partition, store, progress)
+
+    def _reported(self, partition: int, logs: Logs) -> Reported | None:
+        clock_offset, text = logs.committed.get(TP(self._physical[self.processor.clock], partition), (0, ""))
+        parsed = parse_metadata(text)
+        if parsed is None:
+            return None
+        offsets = {
+            topic: logs.committed[TP(name, partition)][0]
+            for topic, name in self._physical.items()
+            if TP(name, partition) in logs.committed
+        }
+        return Reported(parsed[0], parsed[1], clock_offset, offsets)
+
+    def _birth(self, partition: int, logs: Logs) -> Progress:
+        """Return the progress of a first start; refuse inputs whose history is cut off, unless loans were boarded."""
+        starts = {topic: logs.starts.get(TP(self._physical[topic], partition), 0) for topic in self.processor.reads}
+        cut = {topic: offset for topic, offset in starts.items() if offset > 0}
+        if cut and not self.settings.boarded:
+            stop(StopReason.HISTORY_CUT, f"partition {partition}: first start, but logs begin at {cut}")
+        clock = TP(self._physical[self.processor.clock], partition)
+        return birth(
+            self.processor.reads, logs.ends.get(clock, 0), starts, self.settings.build, logs.starts.get(clock, 0)
+        )
+
+    def resume(self, partitions: Sequence[int]) -> bool:
+        """Go to work; False when the partitions were revoked since they were fenced: another assignment follows."""
+        if self._fenced_at != self._revocations or set(partitions) != set(self._placed):
+            return False
+        self._accepting = True
+        for partition, loop in self._placed.items():
+            self.workers[partition].start(loop)
+            if loop.progress.n:
+                self.reporter.note(partition, loop.progress)
+        self._placed = {}
+        if self._reporting is None:
+            self._reporting = asyncio.get_running_loop().create_task(self.reporter.run(), name="reporter")
+        self.metrics.saw_assignment(partitions)
+        return True
+
+    async def quiesce(self) -> None:
+        """Accept nothing more, let open transactions finish, report them."""
+        self._accepting = False
+        self._revocations += 1
+        if self.workers:
+            await asyncio.gather(*(worker.quiesce() for worker in self.workers.values()))
+        await self.reporter.report()
+
+    async def close(self) -> None:
+        """Close the producers."""
+        former, self.workers = list(self.workers.values()), {}
+        await asyncio.gather(*(worker.producer.close() for worker in former))
+        if self._reporting is not None:
+            self._reporting.cancel()
+            self._reporting = None
+
+    # --- records
+
+    def feed(self, tp: TP, records: Sequence[Any], position: int | None) -> None:
+        """Hand records to their partition's loop; a full queue pauses the partition of that topic."""
+        worker = self.workers.get(tp.partition)
+        if worker is None or worker.loop is None or not self._accepting:
+            return  # a seek follows in each case
+        topic = self._logical[tp.topic]
+        worker.loop.feed(topic, records, position)
+        if worker.loop.queued(topic) >= self.settings.queue_records_max:
+            self._app.consumer.on_buffer_full(tp)
+        worker.news.set()
+
+    def _resume_drained(self, loop: EpochLoop[Any]) -> None:
+        paused = buffered_partitions(self._app.consumer)
+        if not paused:
+            return
+        enough = self.settings.queue_records_max // RESUME_FRACTION
+        for topic, name in self._physical.items():
+            tp = TP(name, loop.partition)
+            if tp in paused and loop.queued(topic) <= enough:
+                self._app.consumer.on_buffer_drop(tp)
+
+    async def seek(self) -> None:
+        """Seek all inputs to what the loops have not been fed yet."""
+        loops = {p: worker.loop for p, worker in self.workers.items() if worker.loop is not None}
+        await self._seek(loops)
+
+    async def _seek(self, loops: Mapping[int, EpochLoop[Any]]) -> None:
+        positions = {
+            TP(self._physical[topic], partition): offset
+            for partition, loop in loops.items()
+            for topic, offset in loop.next_offsets().items()
+        }
+        if positions:
+            await self._app.consumer.thread.seek_to(positions)
+
+    async def _commit(self, offsets: Mapping[TP, tuple[int, str]]) -> None:
+        await self._app.consumer.thread.commit_with_metadata(offsets)

@@ -1,0 +1,33 @@
+"""What must hold before a service does anything: otherwise it stops and says what is wrong and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.contract.ticks import CONTROL
+from shared.contract.topics import DEAD_LETTERS
+from shared.engine.processor import Processor
+from shared.runtime.settings import Settings
+from shared.runtime.stop import StopReason, stop
+from shared.runtime.topics import TopicAdmin
+
+
+def require_assertions(*, enabled: bool = __debug__) -> None:
+    """Stop when Python was told to leave out assertions: invariants are checked while running."""
+    if not enabled:
+        stop(StopReason.ASSERTIONS_OFF, "Python runs with -O")
+
+
+async def require_topics(settings: Settings, processor: Processor[Any]) -> None:
+    """Stop unless all topics of this service are as they must be, and live in the same kind of time."""
+    topics = {*processor.reads, *processor.writes, processor.clock, CONTROL}
+    if processor.owns:
+        topics.add(DEAD_LETTERS)
+    names = [settings.topic(topic) for topic in sorted(topics)]
+    async with TopicAdmin(settings) as admin:
+        faults = await admin.check([*names, settings.changelog(processor.name)])
+    if not faults:
+        return
+    wrong_time = [fault for fault in faults if "stamped mode" in fault.what]
+    reason = StopReason.WRONG_TIME if wrong_time else StopReason.TOPICS_WRONG
+    stop(reason, "; ".join(map(str, faults)))

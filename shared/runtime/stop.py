@@ -1,0 +1,43 @@
+"""How a process ends when it must not go on: at once, with a reason, and with what to do about it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import Enum
+from typing import NoReturn
+
+import structlog
+
+
+class StopReason(Enum):
+    """Why a process stopped itself: exit code, and what an operator does about it."""
+
+    DOUBT = (70, "restart: the local store is wiped and recovered from the changelog")
+    FENCED = (71, "nothing: another instance owns the partition now; restart to join again")
+    FENCE_FAILED = (72, "check that the broker and its transaction coordinator answer, then restart")
+    TOPICS_WRONG = (73, "run `duecourse topics check`, then `duecourse topics create` or correct the settings")
+    WRONG_TIME = (74, "use the topic set of the right kind: wall and simulated time never mix")
+    CHANGELOG_LOST = (75, "restore the changelog; if that is impossible, rebuild the service's state from history")
+    HISTORY_LOST = (76, "restore the topic's history, or board the loans again")
+    HISTORY_CUT = (77, "restore the topic's history, or start with boarded loans (setting `boarded`)")
+    LOG_TRUNCATED = (78, "the broker has lost acknowledged records: restore the log before going on")
+    HANGING_TRANSACTION = (79, "find it with kafka-transactions find-hanging and complete it; do not restart in a loop")
+    STORE_IN_USE = (80, "give each instance a data directory and a name of its own")
+    UNREADABLE_STATE = (81, "start the build that wrote it, or rebuild the service's state from history")
+    ASSERTIONS_OFF = (82, "start Python without -O: invariants are checked while running")
+    PARTITIONS_CHANGED = (83, "create a new topic set: partition counts of a deployment never change")
+
+    def __init__(self, code: int, advice: str) -> None:
+        self.code = code
+        self.advice = advice
+
+
+def stop(reason: StopReason, detail: str) -> NoReturn:
+    """End the process at once: no flush, no farewell to the group, nothing more may be written by it."""
+    structlog.get_logger("stop").critical(
+        "stopped", reason=reason.name.lower(), detail=detail, advice=reason.advice, exit_code=reason.code
+    )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(reason.code)

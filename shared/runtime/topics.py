@@ -1,0 +1,194 @@
+"""Every topic of a deployment, changelogs included: made once by the deploy step, checked at every start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from shared.contract.codec import Envelope, encode
+from shared.contract.ticks import CONTROL, DeploymentStamped
+from shared.contract.topics import DEAD_LETTERS, SERVICES, TOPICS
+from shared.kernel.ids import derive_id
+from shared.runtime.control import read_control
+from shared.runtime.settings import Settings
+
+FOREVER: Final = "-1"
+DAY_MS: Final = 86_400_000
+CLOCK_RETENTION_MS: Final = 30 * DAY_MS
+"""Longer than any outage that is to be worked off tick by tick."""
+VALUE_BYTES_MAX: Final = 1024 * 1024
+DEAD_LETTER_BYTES_MAX: Final = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """How a topic must be: its name on the broker, partitions, and the configuration that promises rest on."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+def specs(settings: Settings) -> tuple[TopicSpec, ...]:
+    """Return what every topic of the deployment must be like."""
+    common = {"min.insync.replicas": str(settings.min_insync_replicas), "unclean.leader.election.enable": "false"}
+    found = []
+    counts = settings.topology.partitions
+    for topic in TOPICS.values():
+        config = {
+            **common,
+            "message.timestamp.type": "LogAppendTime",
+            "cleanup.policy": "delete",
+            # Facts and what was made of them are the record; ticks too: an output is explained by its inputs.
+            "retention.ms": FOREVER,
+            "retention.bytes": FOREVER,
+            "max.message.bytes": str(DEAD_LETTER_BYTES_MAX if topic.name == DEAD_LETTERS else VALUE_BYTES_MAX),
+        }
+        found.append(TopicSpec(settings.topic(topic.name), counts[topic.name], config))
+    for service in SERVICES:
+        clock = next(t for t in TOPICS.values() if service in t.readers and t.writers == ("clock",))
+        config = {**common, "message.timestamp.type": "LogAppendTime", "cleanup.policy": "compact"}
+        found.append(TopicSpec(settings.changelog(service), counts[clock.name], config))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFault:
+    """One thing about a topic that is not as it must be."""
+
+    topic: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.what}"
+
+
+class TopicAdmin:
+    """Makes and judges the topics of a deployment."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._admin: Any = AIOKafkaAdminClient(bootstrap_servers=settings.broker)
+
+    async def __aenter__(self) -> Self:
+        await self._admin.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._admin.close()
+
+    async def create(self) -> tuple[str, ...]:
+        """Make the topics that do not exist, stamp the deployment, and return the names of the new ones."""
+        wanted = [
+            NewTopic(
+                name=spec.name,
+                num_partitions=spec.partitions,
+                replication_factor=self._settings.replication_factor,
+                topic_configs=dict(spec.config),
+            )
+            for spec in specs(self._settings)
+        ]
+        response = await self._admin.create_topics(wanted)
+        made = []
+        for name, code, *text in response.topic_errors:
+            error = for_code(code)
+            if code == 0:
+                made.append(name)
+            elif error is not TopicAlreadyExistsError:
+                raise error(f"{name}: {text[0] if text else ''}")
+        await self._stamp()
+        return tuple(sorted(made))
+
+    async def check(self, names: Iterable[str] | None = None) -> tuple[TopicFault, ...]:
+        """Return what is wrong with the topics (all, or those named); empty when they are as they must be."""
+        chosen = None if names is None else frozenset(names)
+        wanted = [spec for spec in specs(self._settings) if chosen is None or spec.name in chosen]
+        described = await self._admin.describe_topics([spec.name for spec in wanted])
+        found = {topic["topic"]: topic for topic in described if topic["error_code"] == 0}
+        faults = [fault for spec in wanted for fault in self._shape(spec, found.get(spec.name))]
+        present = [spec for spec in wanted if spec.name in found]
+        faults += await self._configuration(present)
+        faults += await self._stamp_faults()
+        return tuple(faults)
+
+    def _shape(self, spec: TopicSpec, found: Mapping[str, Any] | None) -> Iterable[TopicFault]:
+        if found is None:
+            yield TopicFault(spec.name, "does not exist")
+            return
+        partitions = found["partitions"]
+        if len(partitions) != spec.partitions:
+            yield TopicFault(spec.name, f"has {len(partitions)} partitions, the settings say {spec.partitions}")
+        fewest = min(len(partition["replicas"]) for partition in partitions)
+        if fewest < self._settings.replication_factor:
+            yield TopicFault(spec.name, f"has {fewest} replicas, the settings say {self._settings.replication_factor}")
+
+    async def _configuration(self, wanted: Iterable[TopicSpec]) -> list[TopicFault]:
+        by_name = {spec.name: spec for spec in wanted}
+        if not by_name:
+            return []
+        asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in by_name]
+        faults = []
+        for response in await self._admin.describe_configs(asked):
+            for _, _, _, name, entries in response.resources:
+                values = {entry[0]: entry[1] for entry in entries}
+                faults += [
+                    TopicFault(name, f"{key} is {values.get(key)}, must be {value}")
+                    for key, value in by_name[name].config.items()
+                    if key in values and not _satisfies(key, values[key], value)
+                ]
+        return faults
+
+    async def _stamp(self) -> None:
+        settings = self._settings
+        if (await read_control(settings)).stamp is not None:
+            return
+        stamp = DeploymentStamped(
+            mode=settings.mode,
+            partitioner=settings.partitioner.value,
+            loan_partitions=settings.loan_partitions,
+            borrower_partitions=settings.borrower_partitions,
+        )
+        event_id = derive_id("stamp", settings.prefix, settings.mode)
+        producer: Any = AIOKafkaProducer(bootstrap_servers=settings.broker, enable_idempotence=True)
+        await producer.start()
+        try:
+            value = encode(Envelope(event_id, "/duecourse/topics", stamp.TYPE, stamp))
+            await producer.send_and_wait(settings.topic(CONTROL), value, partition=0)
+        finally:
+            await producer.stop()
+
+    async def _stamp_faults(self) -> list[TopicFault]:
+        settings = self._settings
+        control = settings.topic(CONTROL)
+        try:
+            stamp = (await read_control(settings)).stamp
+        except KafkaError as error:
+            return [TopicFault(control, f"cannot be read: {type(error).__name__}")]
+        if stamp is None:
+            return [TopicFault(control, "the deployment is not stamped")]
+        wanted = {
+            "mode": settings.mode.value,
+            "partitioner": settings.partitioner.value,
+            "loan_partitions": settings.loan_partitions,
+            "borrower_partitions": settings.borrower_partitions,
+        }
+        return [
+            TopicFault(control, f"the deployment is stamped {name} {getattr(stamp, name)}, the settings say {value}")
+            for name, value in wanted.items()
+            if getattr(stamp, name) != value
+        ]
+
+
+def _satisfies(key: str, actual: str, wanted: str) -> bool:
+    if key in {"max.message.bytes", "min.insync.replicas"}:
+        return int(actual) >= int(wanted)
+    return actual == wanted

@@ -1,0 +1,89 @@
+"""Makes sure that nothing hangs and nothing is missing: logs must be visible to their end, and as long as promised."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from time import monotonic
+from typing import Any, Final
+
+import structlog
+
+from shared.engine.epoch import WAITING_FOR_RECORDS, EpochLoop
+from shared.runtime.kafka_offsets import LogEnds
+from shared.runtime.settings import Settings
+from shared.runtime.stop import StopReason, stop
+
+LOOK_SECONDS: Final = 0.1
+OWN_TRANSACTION_SECONDS: Final = 20.0
+TRUNCATED_SECONDS: Final = 30.0
+WATCH_SECONDS: Final = 5.0
+
+
+async def require_visible(settings: Settings, partitions: Iterable[tuple[str, int]]) -> None:
+    """Wait until committed reads reach the end of these logs, which nobody else writes; stop when they never do."""
+    asked = list(partitions)
+    deadline = monotonic() + OWN_TRANSACTION_SECONDS
+    async with (
+        LogEnds(settings.broker, uncommitted=True) as written,
+        LogEnds(settings.broker, uncommitted=False) as visible,
+    ):
+        while True:
+            ends, stable = await written.ends(asked), await visible.ends(asked)
+            hidden = [place for place in asked if stable[place] < ends[place]]
+            if not hidden:
+                return
+            if monotonic() > deadline:
+                stop(StopReason.HANGING_TRANSACTION, f"records that nobody will complete: {hidden}")
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def watch_outputs(settings: Settings, topics: Iterable[str]) -> None:
+    """Look once whether an output log hangs: its visible end stands still for longer than any transaction may last."""
+    counts = settings.topology.partitions
+    asked = [(settings.topic(topic), p) for topic in topics for p in range(counts[topic])]
+    async with (
+        LogEnds(settings.broker, uncommitted=True) as written,
+        LogEnds(settings.broker, uncommitted=False) as visible,
+    ):
+        before = await visible.ends(asked)
+        ends = await written.ends(asked)
+        suspects = [place for place in asked if before[place] < ends[place]]
+        if not suspects:
+            return
+        await asyncio.sleep(settings.transaction_timeout_seconds + OWN_TRANSACTION_SECONDS)
+        after = await visible.ends(suspects)
+        hanging = [place for place in suspects if after[place] == before[place]]
+        if hanging:
+            stop(StopReason.HANGING_TRANSACTION, f"the visible end of these logs stands still: {hanging}")
+
+
+class WaitWatch:
+    """Says for what the loops wait, and stops when a barrier lies beyond the end of a log: records were lost."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._log: Any = structlog.get_logger("waiting")
+
+    async def look(self, waiting: Iterable[tuple[EpochLoop[Any], float | None]]) -> None:
+        """Look at loops, each with the monotonic instant since when it has waited (None: not at all)."""
+        for loop, since in waiting:
+            if since is None or loop.waiting is None or monotonic() - since < TRUNCATED_SECONDS:
+                continue
+            what = loop.waiting
+            self._log.warning(
+                "waiting",
+                partition=loop.partition,
+                what=what.what,
+                topic=what.topic,
+                offset=what.offset,
+                policy=what.policy,
+            )
+            if what.what == WAITING_FOR_RECORDS:
+                await self._require_length(self._settings.topic(what.topic), loop.partition, what.offset)
+
+    async def _require_length(self, topic: str, partition: int, offset: int) -> None:
+        async with LogEnds(self._settings.broker, uncommitted=True) as written:
+            end = (await written.ends([(topic, partition)]))[topic, partition]
+        if end < offset:
+            stop(StopReason.LOG_TRUNCATED, f"{topic}/{partition} ends at {end}, a tick promised {offset}")

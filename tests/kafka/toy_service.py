@@ -1,0 +1,13 @@
+"""Runs one toy service as a process of its own: `python -m tests.kafka.toy_service reminder|rate_limiter`."""
+
+import os
+import sys
+
+from shared.runtime.application import create_app, run_app
+from shared.runtime.settings import settings_from
+from tests.shared.engine.toy import GATE, LOANS, POLICY
+
+if __name__ == "__main__":
+    processor = {"reminder": LOANS, "rate_limiter": GATE}[sys.argv[1]]
+    policies = dict.fromkeys(os.environ.get("TOY_POLICIES", POLICY).split(","))
+    run_app(create_app(processor, settings_from(os.environ), policies))
