@@ -1,0 +1,136 @@
+"""Recorded topics, read once: typed events, and the tick at which each became known to the services that read it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from shared.contract.base import Event
+from shared.contract.codec import Envelope, Rejected
+from shared.contract.recorded import Recorded
+from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, DeploymentStamped, Tick, TimeMode
+from shared.contract.topics import DEAD_LETTERS, SERVICES, TOPICS, Keyed
+from shared.simulation.log import CHANGELOG
+
+E_co = TypeVar("E_co", bound=Event, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[E_co]):
+    """A readable record. `at` is the instant in its envelope; for events of ours the tick at which it was decided."""
+
+    record: Recorded
+    id: str
+    source: str
+    at: int
+    data: E_co
+    replaces: str | None = None
+
+
+@dataclass(slots=True)
+class Ticks:
+    """The valid ticks of one clock partition, in order; barriers never go back."""
+
+    ats: list[int] = field(default_factory=list)
+    ticks: list[Tick] = field(default_factory=list)
+    entries: list[Entry[Tick]] = field(default_factory=list)
+    barriers: dict[str, list[int]] = field(default_factory=dict)
+
+    def add(self, entry: Entry[Tick]) -> None:
+        """Take the next tick, unless it does not advance."""
+        tick = entry.data
+        if self.ats and tick.at <= self.ats[-1]:
+            return
+        self.ats.append(tick.at)
+        self.ticks.append(tick)
+        self.entries.append(entry)
+        for topic in {*self.barriers, *tick.barriers}:
+            known = self.barriers.setdefault(topic, [0] * (len(self.ats) - 1))
+            known.append(max(known[-1] if known else 0, tick.barriers.get(topic, 0)))
+
+    def of(self, at: int) -> Tick | None:
+        """Return the tick of that instant."""
+        index = bisect_right(self.ats, at) - 1
+        return self.ticks[index] if index >= 0 and self.ats[index] == at else None
+
+    def first_above(self, topic: str, offset: int) -> int | None:
+        """Return the instant of the first tick whose barrier lies above the offset."""
+        barriers = self.barriers.get(topic, [])
+        index = bisect_right(barriers, offset)
+        return self.ats[index] if index < len(self.ats) else None
+
+
+class Chronicle:
+    """What the topics of one deployment hold. Records may come topic by topic, each partition in its order."""
+
+    def __init__(self, records: Iterable[Recorded]) -> None:
+        self.records: dict[tuple[str, int], list[Recorded]] = defaultdict(list)
+        self.changelogs: dict[tuple[str, int], dict[bytes, bytes]] = defaultdict(dict)
+        self.rejected: list[tuple[Recorded, Rejected]] = []
+        self.ticks: dict[tuple[str, int], Ticks] = defaultdict(Ticks)
+        self.by_id: dict[str, Entry[Event]] = {}
+        self._by_type: dict[type[Event], list[Entry[Event]]] = defaultdict(list)
+        self.mode = TimeMode.SIMULATED
+        for record in records:
+            self._take(record)
+
+    def _take(self, record: Recorded) -> None:
+        if record.topic.startswith(CHANGELOG):
+            self._take_changelog(record)
+            return
+        self.records[record.topic, record.partition].append(record)
+        if record.topic == DEAD_LETTERS:
+            return
+        decoded = record.decode()
+        if isinstance(decoded, Rejected):
+            self.rejected.append((record, decoded))
+            return
+        self._take_event(record, decoded)
+
+    def _take_changelog(self, record: Recorded) -> None:
+        service = record.topic.removeprefix(CHANGELOG)
+        if record.key is None:
+            return
+        if record.value is None:
+            self.changelogs[service, record.partition].pop(record.key, None)
+        else:
+            self.changelogs[service, record.partition][record.key] = record.value
+
+    def _take_event(self, record: Recorded, envelope: Envelope) -> None:
+        at = record.appended_ms if envelope.time_ms is None else envelope.time_ms
+        entry = Entry(record, envelope.id, envelope.source, at, envelope.data, envelope.replaces)
+        self.by_id.setdefault(envelope.id, entry)
+        self._by_type[type(envelope.data)].append(entry)
+        if isinstance(envelope.data, Tick):
+            self.ticks[record.topic, record.partition].add(entry)  # type: ignore[arg-type]
+        elif isinstance(envelope.data, DeploymentStamped):
+            self.mode = envelope.data.mode
+
+    def of(self, kind: type[E_co]) -> list[Entry[E_co]]:
+        """Return the events of a type, partition by partition, in the order in which they lie."""
+        return self._by_type[kind]  # type: ignore[return-value]
+
+    def of_each(self, *kinds: type[Event]) -> Iterator[Entry[Event]]:
+        """Yield the events of several types, one type after the other."""
+        for kind in kinds:
+            yield from self._by_type[kind]
+
+    def known_at(self, record: Recorded) -> int | None:
+        """Return the tick at which the services that read the topic applied the record; None: not yet."""
+        clock = LOAN_CLOCK if TOPICS[record.topic].keyed is Keyed.LOAN else BORROWER_CLOCK
+        return self.ticks[clock, record.partition].first_above(record.topic, record.offset)
+
+    def tick_of(self, clock: str, partition: int, at: int) -> Tick | None:
+        """Return a tick."""
+        return self.ticks[clock, partition].of(at)
+
+    def outputs(self) -> Iterator[Entry[Event]]:
+        """Yield every readable event that a service of ours decided: its source is `/duecourse/<service>/<partition>`."""
+        for entries in self._by_type.values():
+            for entry in entries:
+                parts = entry.source.split("/")
+                if len(parts) == 4 and parts[1] == "duecourse" and parts[2] in SERVICES:
+                    yield entry

@@ -1,0 +1,81 @@
+"""P4 quiet: no permit outside the hours allowed where the person may be, into a refusal, a cease or a hold.
+
+Local time comes from a second implementation; each quarter of an hour of a permit's interval is looked at, and its
+last millisecond. In true time, every tick is compared with the broker's append time.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shared.contract.outreach import PermitGranted
+from shared.contract.requests import ContactClass
+from shared.contract.ticks import TimeMode
+from shared.domain.packs import Hours, Packs
+from shared.kernel.zones import MINUTE_MS
+from shared.simulation.checkers.chronicle import Chronicle, Entry
+from shared.simulation.checkers.local_time import local_moment
+from shared.simulation.checkers.person import Knowledge, Society, date_of, in_force, rules_for
+from shared.simulation.checkers.verdict import Findings, Verdict
+
+TRUE_TIME_MS_MAX: Final = 5_000
+_STEP_MS: Final = 15 * MINUTE_MS
+
+
+def check(chronicle: Chronicle, packs: Packs) -> Verdict:
+    """Look at every permit's whole interval in every zone, and at everything that closes a way to a person."""
+    findings = Findings("P4", "quiet")
+    society = Society(chronicle)
+    for borrower_id, permits in sorted(society.permits.items()):
+        for entry in permits:
+            knowledge = society.known(borrower_id, entry.at)
+            _check_hours(entry, knowledge, packs, findings)
+            _check_will(entry, knowledge, findings)
+    if chronicle.mode is TimeMode.WALL:
+        _check_true_time(chronicle, findings)
+    return findings.verdict()
+
+
+def _check_hours(entry: Entry[PermitGranted], knowledge: Knowledge, packs: Packs, findings: Findings) -> None:
+    permit = entry.data
+    where = entry.record.coordinates
+    zones = knowledge.zones()
+    findings.require(that=bool(zones), where=where, what="nobody knew where the person lives")
+    hours, _ = rules_for(packs, knowledge.profile)
+    instants = [*range(permit.valid_from_ms, permit.valid_until_ms, _STEP_MS), permit.valid_until_ms - 1]
+    for rule in hours:
+        if permit.channel not in rule.channels:
+            continue
+        for zone in zones:
+            late = next((instant for instant in instants if not _is_allowed(rule, instant, zone)), None)
+            findings.require(that=late is None, where=where, what=f"{late} is outside rule {rule.rule.id} in {zone}")
+
+
+def _is_allowed(rule: Hours, instant: int, zone: str) -> bool:
+    moment = local_moment(instant, zone)
+    day = date_of(moment.day)
+    if not in_force(rule, day):
+        return True
+    holiday = rule.allowed.on_holiday is not None and rule.calendar.is_holiday(day)
+    windows = rule.allowed.on_holiday if holiday else rule.allowed.by_weekday[day.weekday()]
+    return any(one.start_minute * MINUTE_MS <= moment.ms < one.end_minute * MINUTE_MS for one in windows or ())
+
+
+def _check_will(entry: Entry[PermitGranted], knowledge: Knowledge, findings: Findings) -> None:
+    permit = entry.data
+    where = entry.record.coordinates
+    refused = knowledge.is_refused(permit.channel, permit.contact_point_id)
+    findings.require(that=not refused, where=where, what="the person had closed this channel or contact point")
+    if permit.contact_class is not ContactClass.STATUTORY_NOTICE:
+        ceased = knowledge.has_ceased(permit.lender_id)
+        findings.require(that=not ceased, where=where, what="the person had demanded that contact stop")
+    held = knowledge.is_held(permit.valid_from_ms, permit.valid_until_ms)
+    findings.require(that=not held, where=where, what="a hold on the person touches the permit's interval")
+
+
+def _check_true_time(chronicle: Chronicle, findings: Findings) -> None:
+    for ticks in chronicle.ticks.values():
+        for entry in ticks.entries:
+            apart = abs(entry.record.appended_ms - entry.data.at)
+            what = f"the tick is {apart} ms away from the broker's append time"
+            findings.require(that=apart <= TRUE_TIME_MS_MAX, where=entry.record.coordinates, what=what)

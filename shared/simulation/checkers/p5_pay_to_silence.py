@@ -1,0 +1,142 @@
+"""P5 pay to silence: what no longer must be demanded is not demanded, from the very tick that reads why.
+
+For each permit: is the money that its requests name still owed, by all facts in Kafka before the tick, and is the loan
+neither closed nor held nor under a promise? For each open permit whose reason goes: is it withdrawn at that tick?
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shared.contract.arrangements import HoldPlaced, PromiseMade
+from shared.contract.loans import InstalmentCancelled, LoanClosed
+from shared.contract.outcomes import OutreachOutcome
+from shared.contract.outreach import PermitExpired, PermitGranted, PermittedLoan, PermitWithdrawn
+from shared.contract.repayments import RepaymentReceived
+from shared.contract.requests import ContactClass, ContactRequested, ContactWithdrawn
+from shared.simulation.checkers.chronicle import Chronicle, Entry
+from shared.simulation.checkers.ledger import Ledger, Position, business_day
+from shared.simulation.checkers.verdict import Findings, Verdict
+
+REMOVING = (RepaymentReceived, HoldPlaced, PromiseMade, LoanClosed, InstalmentCancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """A fact that could have come too late: a request for its loan was outstanding when it became known."""
+
+    loan_id: str
+    at: int
+    fact: str
+    contacted: bool
+
+
+def check(chronicle: Chronicle) -> Verdict:
+    """Judge every permit when it is granted, and every open one when a fact about its loans becomes known."""
+    findings = Findings("P5", "pay to silence")
+    ledger = Ledger(chronicle)
+    requests = {entry.data.request_id: entry.data for entry in chronicle.of(ContactRequested)}
+    ends = _ends(chronicle)
+    for entry in chronicle.of(PermitGranted):
+        for loan in entry.data.loans:
+            request = requests.get(loan.request_id)
+            if request is None:
+                findings.violated(entry.record.coordinates, f"no request {loan.request_id} was made")
+                continue
+            position = ledger.position(loan.loan_id, entry.at)
+            reason = _gone(position, request, entry.at)
+            what = f"granted at {entry.at} for loan {loan.loan_id}: {reason}"
+            findings.require(that=reason is None, where=entry.record.coordinates, what=what)
+            _check_while_open(entry, loan, request, ledger, ends, findings)
+    return findings.verdict()
+
+
+def _ends(chronicle: Chronicle) -> dict[str, int]:
+    """Return the tick at which each permit was withdrawn, expired, or known to be used."""
+    ends: dict[str, int] = {}
+    for entry in chronicle.of_each(PermitWithdrawn, PermitExpired):
+        permit_id = str(getattr(entry.data, "permit_id", ""))
+        ends[permit_id] = min(ends.get(permit_id, entry.at), entry.at)
+    for told in chronicle.of(OutreachOutcome):
+        known = chronicle.known_at(told.record)
+        if told.data.permit_id is not None and known is not None:
+            ends[told.data.permit_id] = min(ends.get(told.data.permit_id, known), known)
+    return ends
+
+
+def _check_while_open(
+    entry: Entry[PermitGranted],
+    loan: PermittedLoan,
+    request: ContactRequested,
+    ledger: Ledger,
+    ends: dict[str, int],
+    findings: Findings,
+) -> None:
+    permit = entry.data
+    for known in ledger.facts(loan.loan_id):
+        if not entry.at < known.at < permit.valid_until_ms or not isinstance(known.entry.data, REMOVING):
+            continue
+        if _gone(ledger.position(loan.loan_id, known.at), request, known.at) is None:
+            continue
+        ended = ends.get(permit.permit_id)
+        what = f"the reason went at {known.at}, the permit for loan {loan.loan_id} stayed open"
+        findings.require(that=ended is not None and ended <= known.at, where=entry.record.coordinates, what=what)
+
+
+def _gone(position: Position, request: ContactRequested, at: int) -> str | None:
+    """Return why the request does not stand at a tick; None: it stands."""
+    if not position.judged or position.terms is None:
+        return None
+    if position.closed is not None:
+        return "the loan is closed"
+    if position.held(at):
+        return "a hold on the loan is active"
+    day = business_day(at, position.terms.accounting_zone, position.terms.cutoff)
+    if position.promised(day) and request.contact_class is not ContactClass.STATUTORY_NOTICE:
+        return "a promise to pay still runs"
+    open_minor = position.unpaid()
+    named = request.instalment_ids or tuple(open_minor)
+    owed = sum(open_minor.get(name, 0) for name in named)
+    if request.amount_due_minor > owed:
+        return f"{request.amount_due_minor} are demanded, {owed} are owed"
+    return None
+
+
+def chances(chronicle: Chronicle) -> Iterator[Chance]:
+    """Yield every removing fact that met an outstanding request, and whether contact was made afterwards all the same.
+
+    Contact after the tick that read the fact, for the same loan, on a permit for a request made before it.
+    """
+    ledger = Ledger(chronicle)
+    open_from: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+    ends = {entry.data.request_id: entry.at for entry in chronicle.of(ContactWithdrawn)}
+    attempts = _attempts(chronicle)
+    for entry in chronicle.of(ContactRequested):
+        request = entry.data
+        until = min(ends.get(request.request_id, request.not_after_ms), request.not_after_ms)
+        open_from[request.loan_id].append((entry.at, until, request.request_id))
+    for loan_id, requests in sorted(open_from.items()):
+        for known in ledger.facts(loan_id):
+            if not isinstance(known.entry.data, REMOVING):
+                continue
+            for since, until, request_id in requests:
+                made = attempts.get(request_id)
+                if (
+                    since < known.at <= until
+                    and (made is None or made >= known.at)
+                    and ends.get(request_id) == known.at
+                ):
+                    yield Chance(loan_id, known.at, known.entry.id, made is not None and made >= known.at)
+
+
+def _attempts(chronicle: Chronicle) -> dict[str, int]:
+    """Return the instant of the attempt by request."""
+    by_permit = {entry.data.permit_id: entry.data for entry in chronicle.of(PermitGranted)}
+    found: dict[str, int] = {}
+    for entry in chronicle.of(OutreachOutcome):
+        permit = by_permit.get(entry.data.permit_id or "")
+        if permit is not None and entry.data.outcome.value == "attempted":
+            found |= {loan.request_id: entry.data.occurred_ms for loan in permit.loans}
+    return found

@@ -1,0 +1,179 @@
+"""P6 fair record: nothing adverse without notice, waiting time and clearance, and no wrong that is known stays.
+
+Months are judged by a ledger of our own. A code may be milder than ours, never harsher; and as soon as a known fact
+makes ours milder than what was reported, the correction must be there at that same tick.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from shared.contract.base import Rung
+from shared.contract.outcomes import Outcome, OutreachOutcome
+from shared.contract.outreach import ClearanceAnswered, PermitGranted
+from shared.contract.requests import (
+    ClearancePurpose,
+    ContactClass,
+    ReportAction,
+    ReportChanged,
+    StageChanged,
+    StageMove,
+)
+from shared.domain.reporting import Reporting, ReportingRules
+from shared.kernel.zones import DAY_MS
+from shared.simulation.checkers.chronicle import Chronicle, Entry
+from shared.simulation.checkers.ledger import Ledger, Position
+from shared.simulation.checkers.person import Society
+from shared.simulation.checkers.verdict import Findings, Verdict
+
+_TOLD: Final = (ReportAction.FILED, ReportAction.CORRECTED)
+_SEVERITY: Final = {"1": 1, "2": 2, "3": 3, "4": 4, "5": 5, "6": 6, "7": 7, "B": 8}
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What of the topics an adverse act may rest on."""
+
+    notices: dict[str, Entry[PermitGranted]]
+    outcomes: dict[str, list[tuple[int, OutreachOutcome]]]
+    clearances: dict[str, tuple[int, ClearanceAnswered]]
+
+
+def check(chronicle: Chronicle, reporting: Reporting) -> Verdict:
+    """Judge every adverse report and restriction, and every month against every later fact."""
+    findings = Findings("P6", "fair record")
+    ledger, society, evidence = Ledger(chronicle), Society(chronicle), _evidence(chronicle)
+    reports: dict[str, list[Entry[ReportChanged]]] = defaultdict(list)
+    for entry in chronicle.of(ReportChanged):
+        reports[entry.data.loan_id].append(entry)
+        if entry.data.adverse and entry.data.action in _TOLD:
+            _check_adverse(entry, ledger.position(entry.data.loan_id, entry.at), reporting, evidence, findings)
+            _check_holds(entry, evidence, society, findings)
+    for loan_id, told in sorted(reports.items()):
+        _check_corrections(loan_id, told, ledger, reporting, findings)
+    for raised in chronicle.of(StageChanged):
+        if raised.data.move is StageMove.RAISED and raised.data.rung is Rung.RESTRICTION:
+            _check_restriction(raised, evidence, findings)
+    return findings.verdict()
+
+
+def _evidence(chronicle: Chronicle) -> _Evidence:
+    notices = {
+        entry.data.permit_id: entry
+        for entry in chronicle.of(PermitGranted)
+        if entry.data.contact_class is ContactClass.STATUTORY_NOTICE
+    }
+    outcomes: dict[str, list[tuple[int, OutreachOutcome]]] = defaultdict(list)
+    for entry in chronicle.of(OutreachOutcome):
+        known = chronicle.known_at(entry.record)
+        if entry.data.permit_id in notices and known is not None:
+            outcomes[entry.data.permit_id].append((known, entry.data))
+    clearances = {}
+    for answer in chronicle.of(ClearanceAnswered):
+        known = chronicle.known_at(answer.record)
+        if known is not None:
+            clearances[answer.data.clearance_id] = (known, answer.data)
+    return _Evidence(notices, outcomes, clearances)
+
+
+def _check_adverse(
+    entry: Entry[ReportChanged], position: Position, reporting: Reporting, evidence: _Evidence, findings: Findings
+) -> None:
+    report, where = entry.data, entry.record.coordinates
+
+    def require(what: str, *, that: bool) -> None:
+        findings.require(that=that, where=where, what=f"{report.action} {report.month} {report.code}: {what}")
+
+    rules = _rules(position, reporting)
+    _check_notice(entry, rules, evidence, require)
+    known, answer = evidence.clearances.get(report.clearance_id or "", (0, None))
+    cleared = answer is not None and answer.cleared and known <= entry.at and answer.loan_id == report.loan_id
+    require("there is no clearance", that=cleared)
+    if not position.judged:
+        return
+    require("a hold on the loan is active", that=not position.held(entry.at))
+    day = cutoff_date(rules, report.month)
+    days = position.days_past_due(day)
+    require(f"by our ledger it was {days} days past due", that=_SEVERITY.get(report.code, 9) <= severity(days))
+    late = {name for due, name, _ in position.owed() if due < day}
+    still = sum(amount for name, amount in position.unpaid().items() if name in late)
+    closed = position.closed is not None and report.code != "B"
+    require("everything late was paid before it was told", that=still > 0 and not closed)
+
+
+def _check_notice(
+    entry: Entry[ReportChanged], rules: ReportingRules, evidence: _Evidence, require: Callable[..., None]
+) -> None:
+    report = entry.data
+    notice = evidence.notices.get(report.notice_permit_id or "")
+    named = notice is not None and report.loan_id in {loan.loan_id for loan in notice.data.loans}
+    require("no notice was permitted for this loan", that=named)
+    told = evidence.outcomes.get(report.notice_permit_id or "", [])
+    known = [outcome for at, outcome in told if at <= entry.at]
+    attempts = [outcome.occurred_ms for outcome in known if outcome.outcome is Outcome.ATTEMPTED]
+    require("no attempt of the notice is known", that=bool(attempts))
+    waited = min((entry.at - at for at in attempts), default=0)
+    require("the waiting time has not passed", that=waited >= rules.waiting_days * DAY_MS)
+    lost = any(outcome.outcome in {Outcome.BOUNCED, Outcome.WRONG_NUMBER} for outcome in known)
+    require("the notice bounced", that=not lost)
+
+
+def _check_holds(entry: Entry[ReportChanged], evidence: _Evidence, society: Society, findings: Findings) -> None:
+    _, answer = evidence.clearances.get(entry.data.clearance_id or "", (0, None))
+    if answer is not None:
+        held = society.known(answer.borrower_id, answer.answered_ms).is_held(answer.answered_ms, answer.answered_ms + 1)
+        what = "it was cleared although a hold on the person was known"
+        findings.require(that=not held, where=entry.record.coordinates, what=what)
+
+
+def _check_corrections(
+    loan_id: str, told: list[Entry[ReportChanged]], ledger: Ledger, reporting: Reporting, findings: Findings
+) -> None:
+    """At every tick with a new fact, no month may stand harsher than our ledger says."""
+    for at in sorted({known.at for known in ledger.facts(loan_id)}):
+        standing = {entry.data.month: entry for entry in told if entry.at <= at and entry.data.action in _ANSWERED}
+        adverse = [entry for entry in standing.values() if entry.data.adverse and entry.data.action in _TOLD]
+        if not adverse:
+            continue
+        position = ledger.position(loan_id, at)
+        if not position.judged:
+            continue
+        for entry in adverse:
+            days = position.days_past_due(cutoff_date(_rules(position, reporting), entry.data.month))
+            what = f"{entry.data.month} stands as {entry.data.code} after {at}, when it was known to be {days} days"
+            right = _SEVERITY.get(entry.data.code, 9) <= severity(days)
+            findings.require(that=right, where=entry.record.coordinates, what=what)
+
+
+_ANSWERED: Final = (*_TOLD, ReportAction.WITHDRAWN)
+
+
+def _check_restriction(entry: Entry[StageChanged], evidence: _Evidence, findings: Findings) -> None:
+    cleared = any(
+        known <= entry.at and answer.cleared and answer.purpose is ClearancePurpose.RESTRICTION
+        for known, answer in evidence.clearances.values()
+        if answer.loan_id == entry.data.loan_id
+    )
+    findings.require(that=cleared, where=entry.record.coordinates, what="a restriction without clearance")
+
+
+def _rules(position: Position, reporting: Reporting) -> ReportingRules:
+    if position.terms is None:
+        return reporting.defaults
+    return reporting.rules(position.terms.product, position.terms.segment)
+
+
+def cutoff_date(rules: ReportingRules, month: str) -> date:
+    """Return the day whose end a month's report is about."""
+    year, number = (int(part) for part in month.split("-"))
+    return date(year, number, monthrange(year, number)[1] if rules.cutoff_day == "last" else rules.cutoff_day)
+
+
+def severity(days: int) -> int:
+    """Return how adverse a number of days past due is: 0 not, 1 for up to 30, one more for each 30, up to 7."""
+    return min(7, (days + 29) // 30) if days > 0 else 0
