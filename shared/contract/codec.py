@@ -26,6 +26,8 @@ KEY_BYTES_MAX: Final = 256
 NESTING_MAX: Final = 16
 ATTRIBUTE_CHARS_MAX: Final = 1024
 _REQUIRED: Final = ("id", "source", "type")
+_OPTIONAL: Final = ("datacontenttype", "subject", "time", "replaces")
+"""Absent or null, which CloudEvents holds to be the same."""
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -202,11 +204,11 @@ def _attributes(attributes: dict[str, Any]) -> dict[str, Any]:
     for name, text in attributes.items():
         if name != "data" and (isinstance(text, (dict, list, float)) or len(str(text)) > ATTRIBUTE_CHARS_MAX):
             _fail(DeadReason.NOT_CLOUDEVENT, "an extension attribute is not a short text, integer or boolean")
-    for name in ("subject", "time", "replaces"):
-        if not isinstance(attributes.get(name, ""), str):
+    for name in _OPTIONAL:
+        if not isinstance(attributes.get(name), str | None):
             _fail(DeadReason.NOT_CLOUDEVENT, f"attribute {name} is not a text")
-    content_type = attributes.get("datacontenttype") or "application/json"
-    if not isinstance(content_type, str) or not content_type.startswith("application/json"):
+    content_type = attributes.get("datacontenttype")
+    if content_type is not None and not content_type.startswith("application/json"):
         _fail(DeadReason.NOT_CLOUDEVENT, "datacontenttype is not application/json")
     return attributes
 

@@ -160,7 +160,7 @@ def _plain(field: Schema) -> str:
         low, high = field.get("minimum", field.get("exclusiveMinimum")), field.get("maximum")
         more = " (exclusive)" if "exclusiveMinimum" in field else ""
         return "integer" + (f", {low}{more} to {high}" if high is not None else f", at least {low}{more}")
-    if kind == "string":
+    if kind in ("string", ["string", "null"]):
         if field.get("format") == "date":
             return "date"
         return f"text of {_bounds(field, 'minLength', 'maxLength')}characters{_pattern(field)}".replace(
