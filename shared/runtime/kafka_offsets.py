@@ -13,6 +13,8 @@ from aiokafka.errors import KafkaError
 from shared.engine.progress import parse_metadata
 from shared.runtime.private_attributes import all_metadata
 
+BrokerError = KafkaError
+"""What the client raises when the broker does not answer, or answers no."""
 READ_COMMITTED = "read_committed"
 READ_UNCOMMITTED = "read_uncommitted"
 

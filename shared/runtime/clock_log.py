@@ -1,0 +1,94 @@
+"""The two clock topics: what is in them, and how ticks are put there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from shared.contract.codec import Envelope, decode, encode
+from shared.contract.ticks import Tick
+from shared.kernel.ids import derive_id
+from shared.runtime.kafka_offsets import READ_UNCOMMITTED, LogEnds
+from shared.runtime.settings import Settings
+
+LOOK_BACK: Final = 16
+"""Records looked at before the end of a clock log, in case the last ones cannot be read."""
+POLL_MS: Final = 200
+
+SawTick = Callable[[str, int, Tick], None]
+
+
+class ClockTail:
+    """Follows clock topics from their last ticks on, and tells of each tick: ours, and those of another clock."""
+
+    def __init__(self, settings: Settings, topics: Iterable[str], saw: SawTick) -> None:
+        self._settings = settings
+        self._topics = {settings.topic(topic): topic for topic in topics}
+        self._saw = saw
+        self._consumer: Any = AIOKafkaConsumer(
+            bootstrap_servers=settings.broker, isolation_level=READ_UNCOMMITTED, fetch_max_wait_ms=POLL_MS
+        )
+
+    async def start(self) -> None:
+        """Read the newest ticks of every partition."""
+        counts = self._settings.topology.partitions
+        places = [(name, p) for name, topic in self._topics.items() for p in range(counts[topic])]
+        async with LogEnds(self._settings.broker, uncommitted=True) as logs:
+            starts, ends = await logs.starts(places), await logs.ends(places)
+        await self._consumer.start()
+        self._consumer.assign([TopicPartition(*place) for place in places])
+        for place in places:
+            self._consumer.seek(TopicPartition(*place), max(starts[place], ends[place] - LOOK_BACK))
+        for place in places:
+            while await self._consumer.position(TopicPartition(*place)) < ends[place]:
+                await self.poll()
+
+    async def poll(self) -> None:
+        """Tell of what was written meanwhile."""
+        for tp, records in (await self._consumer.getmany(timeout_ms=POLL_MS)).items():
+            topic = self._topics[tp.topic]
+            for record in records:
+                envelope = decode(topic, record.key, record.value, record.headers)
+                if isinstance(envelope, Envelope) and isinstance(envelope.data, Tick):
+                    self._saw(topic, tp.partition, envelope.data)
+
+    async def run(self) -> None:
+        """Follow for ever."""
+        while True:
+            await self.poll()
+
+    async def stop(self) -> None:
+        """Let go of the connections."""
+        await self._consumer.stop()
+
+
+class TickWriter:
+    """Writes ticks; each is on all replicas when `write` returns."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer: Any = AIOKafkaProducer(
+            bootstrap_servers=settings.broker, enable_idempotence=True, acks="all", linger_ms=0
+        )
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._producer.start()
+
+    async def write(self, topic: str, ticks: Iterable[tuple[int, Tick]]) -> int:
+        """Write ticks to their partitions; return the broker's newest append time in epoch milliseconds."""
+        name = self._settings.topic(topic)
+        sent = []
+        for partition, tick in ticks:
+            event_id = derive_id("clock", topic, partition, tick.at)
+            value = encode(Envelope(event_id, "/duecourse/clock", tick.TYPE, tick, time_ms=tick.at))
+            sent.append(await self._producer.send(name, value, partition=partition))
+        written = await asyncio.gather(*sent)
+        return max(int(record.timestamp) for record in written)
+
+    async def stop(self) -> None:
+        """Let go of the connections."""
+        await self._producer.stop()
