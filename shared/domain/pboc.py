@@ -1,8 +1,8 @@
 """The code table of one bureau regime: PBOC, second generation, monthly repayment state.
 
 Source: reference tables of the trade (`N`, `1` to `7` in steps of thirty days, `*`, `#`, `M`, `D`, `C`, `B`). Other
-regimes cut the same days elsewhere (trap T-04: "31-60" here is "30-59" in Metro 2), so each has its own inclusive edges
-and nothing is shared but the days past due.
+regimes cut the same days elsewhere (trap T-04: "31-60" here is "30-59" in Metro 2), so each has its own edges, and
+nothing is shared but the days past due.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.contract.loans import ClosedReason
+from shared.domain.delinquency import PBOC_EDGES, bucket
 
 REGIME: Final = "pboc"
 NORMAL: Final = "N"
@@ -21,10 +22,7 @@ GUARANTOR_PAID: Final = "D"
 SETTLED: Final = "C"
 BAD_DEBT: Final = "B"
 
-DAYS_MAX: Final[tuple[tuple[int, str], ...]] = ((30, "1"), (60, "2"), (90, "3"), (120, "4"), (150, "5"), (180, "6"))
-"""The last day past due of each code, inclusive; the code after the last one has no end."""
-BEYOND: Final = "7"
-_SEVERITY: Final = {code: rank for rank, code in enumerate(("1", "2", "3", "4", "5", "6", BEYOND, BAD_DEBT), start=1)}
+_SEVERITY: Final = {code: rank for rank, code in enumerate(("1", "2", "3", "4", "5", "6", "7", BAD_DEBT), start=1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +41,6 @@ class MonthState:
     closed: ClosedReason | None = None
 
 
-def code_of_days(days_past_due: int) -> str:
-    """Return the code of a number of days past due; 0 is normal."""
-    if days_past_due <= 0:
-        return NORMAL
-    return next((code for last, code in DAYS_MAX if days_past_due <= last), BEYOND)
-
-
 def encode(state: MonthState, *, says_paid_late: bool = False, says_guarantor_paid: bool = True) -> str:
     """Return the code of a month."""
     if state.closed is ClosedReason.WRITTEN_OFF:
@@ -57,7 +48,7 @@ def encode(state: MonthState, *, says_paid_late: bool = False, says_guarantor_pa
     if state.closed is not None:
         return SETTLED
     if state.days_past_due > 0 and not state.excused:
-        return code_of_days(state.days_past_due)
+        return bucket(state.days_past_due, PBOC_EDGES)
     if says_guarantor_paid and state.guarantor_paid:
         return GUARANTOR_PAID
     if says_paid_late and state.paid_late:

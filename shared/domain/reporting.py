@@ -42,6 +42,7 @@ class ReportingRules(Record):
     history_months: Annotated[int, Field(ge=1, le=84)]
     says_paid_late_in_month: bool
     says_guarantor_paid: bool
+    returned_payment_counts: bool
 
     @property
     def waiting_ms(self) -> int:
