@@ -78,10 +78,15 @@ def _has_history(loan: Loan, before: date) -> bool:
 
 
 def _folded(loan: Loan, before: date) -> Loan:
+    """Fold what is dated before the horizon, but keep what speaks of instalments that are not part of history yet."""
     assert loan.terms is not None
     on = before - _ONE_DAY
     old = [one for one in obligations(loan) if one.nominal_due_date < before]
-    payments = payments_counting(loan, on, Basis.BOOKS)
+    names = {one.instalment_id for one in old}
+    ahead = {
+        item.payment_id for item in loan.payments if any(part.instalment_id not in names for part in item.directed)
+    }
+    payments = [item for item in payments_counting(loan, on, Basis.BOOKS) if item.payment_id not in ahead]
     held = loan.horizon or Horizon(before, 0, 0, 0, 0, 0)
     result = allocate(
         old, charges_counting(loan, on), payments, loan.terms.allocation_order, carried_minor=held.unapplied_minor
@@ -95,14 +100,16 @@ def _folded(loan: Loan, before: date) -> Loan:
         received_minor=held.received_minor + sum(item.amount_minor for item in payments),
         settled_minor=held.settled_minor + sum(map(sum, result.paid)),
     )
+    kept = tuple(item for item in loan.payments if item.value_date >= before or item.payment_id in ahead)
+    still = {item.payment_id for item in kept}
     ended = _ended_holds(loan, before)
     return replace(
         loan,
         instalments=_instalments(loan, before, rest),
         boarding=_boarding(loan, before, rest),
-        charges=tuple(item for item in loan.charges if item.assessed_on >= before),
-        payments=tuple(item for item in loan.payments if item.value_date >= before),
-        reversals=tuple(item for item in loan.reversals if item.reversed_on >= before),
+        charges=tuple(item for item in loan.charges if item.assessed_on >= before or item.instalment_id not in names),
+        payments=kept,
+        reversals=tuple(item for item in loan.reversals if item.reversed_on >= before or item.payment_id in still),
         promises=tuple(item for item in loan.promises if promise_end(item) >= before),
         holds=tuple(item for item in loan.holds if item.hold_id not in ended),
         lifts=tuple(item for item in loan.lifts if item.hold_id not in ended),

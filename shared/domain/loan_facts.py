@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from shared.contract.arrangements import DeadLetterDiscarded, HoldLifted, HoldPlaced, PromiseMade
-from shared.contract.base import Component, Event
+from shared.contract.base import Event
 from shared.contract.codec import DeadReason
 from shared.contract.loans import (
     ChargeAssessed,
@@ -149,7 +149,6 @@ def _beyond(loan: Loan) -> Applied:
 
 
 def _terms(terms: LoanTerms, revision: int, fact_id: str, *, boarded: bool) -> Terms:
-    order = tuple(dict.fromkeys((*terms.allocation_order, *Component)))
     return Terms(
         revision=revision,
         boarded=boarded,
@@ -165,7 +164,7 @@ def _terms(terms: LoanTerms, revision: int, fact_id: str, *, boarded: bool) -> T
         tolerance_minor=terms.tolerance_minor,
         due_date_convention=terms.due_date_convention,
         business_calendar=terms.business_calendar,
-        allocation_order=order,
+        allocation_order=terms.allocation_order,
         payment_max_minor=terms.payment_max_minor,
         fact_id=fact_id,
     )
