@@ -12,8 +12,13 @@ from shared.contract.recorded import Recorded
 from shared.contract.topics import LOAN_SERVICES, RATE_LIMITER, TOPICS, Keyed
 from shared.kernel.partitioning import Partitioner, partition_of
 
-CHANGELOG: Final = "changelog."
-"""Logical changelog topics in a recording are named `changelog.<service>`."""
+CHANGELOG: Final = "-state-changelog"
+"""What the name of a service's changelog topic ends in, in memory as on a broker."""
+
+
+def changelog_of(service: str) -> str:
+    """Return the logical name of a service's changelog topic."""
+    return service + CHANGELOG
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,8 @@ class MemoryLog:
         for topic in TOPICS.values():
             counts = {Keyed.LOAN: loan_partitions, Keyed.BORROWER: borrower_partitions, Keyed.NONE: 1}
             self.partitions[topic.name] = counts[topic.keyed]
-        self.partitions |= {CHANGELOG + service: loan_partitions for service in LOAN_SERVICES}
-        self.partitions[CHANGELOG + RATE_LIMITER] = borrower_partitions
+        self.partitions |= {changelog_of(service): loan_partitions for service in LOAN_SERVICES}
+        self.partitions[changelog_of(RATE_LIMITER)] = borrower_partitions
         self._markers = markers
         self._records: dict[tuple[str, int], list[Recorded]] = {
             (name, partition): [] for name, count in self.partitions.items() for partition in range(count)

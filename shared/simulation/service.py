@@ -10,7 +10,7 @@ from shared.engine.progress import Progress, Reported, birth, decode_progress, r
 from shared.engine.store import PROGRESS_KEY, MemoryStore
 from shared.engine.transaction import Transaction
 from shared.simulation.faults import Fault, Faults
-from shared.simulation.log import CHANGELOG, MemoryLog
+from shared.simulation.log import MemoryLog, changelog_of
 
 
 class Instance:
@@ -24,7 +24,7 @@ class Instance:
         self._deployment = deployment
         self._log = log
         self._faults = faults
-        self._changelog = CHANGELOG + processor.name
+        self._changelog = changelog_of(processor.name)
         self._attempts = 0
         self._reported: Reported | None = None
         self._store = MemoryStore()

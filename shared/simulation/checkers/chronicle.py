@@ -78,7 +78,7 @@ class Chronicle:
             self._take(record)
 
     def _take(self, record: Recorded) -> None:
-        if record.topic.startswith(CHANGELOG):
+        if record.topic.endswith(CHANGELOG):
             self._take_changelog(record)
             return
         self.records[record.topic, record.partition].append(record)
@@ -91,7 +91,7 @@ class Chronicle:
         self._take_event(record, decoded)
 
     def _take_changelog(self, record: Recorded) -> None:
-        service = record.topic.removeprefix(CHANGELOG)
+        service = record.topic.removesuffix(CHANGELOG)
         if record.key is None:
             return
         if record.value is None:
@@ -118,6 +118,11 @@ class Chronicle:
         for kind in kinds:
             yield from self._by_type[kind]
 
+    def topics(self) -> Iterator[tuple[str, list[Recorded]]]:
+        """Yield each partition's topic and records, readable or not, changelogs left out."""
+        for (topic, _), records in self.records.items():
+            yield topic, records
+
     def known_at(self, record: Recorded) -> int | None:
         """Return the tick at which the services that read the topic applied the record; None: not yet."""
         clock = LOAN_CLOCK if TOPICS[record.topic].keyed is Keyed.LOAN else BORROWER_CLOCK
@@ -128,7 +133,7 @@ class Chronicle:
         return self.ticks[clock, partition].of(at)
 
     def outputs(self) -> Iterator[Entry[Event]]:
-        """Yield every readable event that a service of ours decided: its source is `/duecourse/<service>/<partition>`."""
+        """Yield every readable event that a service decided: its source is `/duecourse/<service>/<partition>`."""
         for entries in self._by_type.values():
             for entry in entries:
                 parts = entry.source.split("/")

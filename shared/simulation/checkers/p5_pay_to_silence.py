@@ -6,13 +6,12 @@ neither closed nor held nor under a promise? For each open permit whose reason g
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.contract.arrangements import HoldPlaced, PromiseMade
 from shared.contract.loans import InstalmentCancelled, LoanClosed
-from shared.contract.outcomes import OutreachOutcome
+from shared.contract.outcomes import Outcome, OutreachOutcome
 from shared.contract.outreach import PermitExpired, PermitGranted, PermittedLoan, PermitWithdrawn
 from shared.contract.repayments import RepaymentReceived
 from shared.contract.requests import ContactClass, ContactRequested, ContactWithdrawn
@@ -28,6 +27,7 @@ class Chance:
     """A fact that could have come too late: a request for its loan was outstanding when it became known."""
 
     loan_id: str
+    request_id: str
     at: int
     fact: str
     contacted: bool
@@ -105,30 +105,21 @@ def _gone(position: Position, request: ContactRequested, at: int) -> str | None:
 
 
 def chances(chronicle: Chronicle) -> Iterator[Chance]:
-    """Yield every removing fact that met an outstanding request, and whether contact was made afterwards all the same.
-
-    Contact after the tick that read the fact, for the same loan, on a permit for a request made before it.
-    """
+    """Yield each request whose reason went while nobody had made contact for it yet, and whether anybody did later."""
     ledger = Ledger(chronicle)
-    open_from: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
     ends = {entry.data.request_id: entry.at for entry in chronicle.of(ContactWithdrawn)}
     attempts = _attempts(chronicle)
     for entry in chronicle.of(ContactRequested):
         request = entry.data
+        made = attempts.get(request.request_id)
         until = min(ends.get(request.request_id, request.not_after_ms), request.not_after_ms)
-        open_from[request.loan_id].append((entry.at, until, request.request_id))
-    for loan_id, requests in sorted(open_from.items()):
-        for known in ledger.facts(loan_id):
-            if not isinstance(known.entry.data, REMOVING):
+        for known in ledger.facts(request.loan_id):
+            if not entry.at < known.at <= until or (made is not None and made < known.at):
                 continue
-            for since, until, request_id in requests:
-                made = attempts.get(request_id)
-                if (
-                    since < known.at <= until
-                    and (made is None or made >= known.at)
-                    and ends.get(request_id) == known.at
-                ):
-                    yield Chance(loan_id, known.at, known.entry.id, made is not None and made >= known.at)
+            removing = isinstance(known.entry.data, REMOVING)
+            if removing and _gone(ledger.position(request.loan_id, known.at), request, known.at) is not None:
+                yield Chance(request.loan_id, request.request_id, known.at, known.entry.id, made is not None)
+                break
 
 
 def _attempts(chronicle: Chronicle) -> dict[str, int]:
@@ -137,6 +128,6 @@ def _attempts(chronicle: Chronicle) -> dict[str, int]:
     found: dict[str, int] = {}
     for entry in chronicle.of(OutreachOutcome):
         permit = by_permit.get(entry.data.permit_id or "")
-        if permit is not None and entry.data.outcome.value == "attempted":
+        if permit is not None and entry.data.outcome is Outcome.ATTEMPTED:
             found |= {loan.request_id: entry.data.occurred_ms for loan in permit.loans}
     return found
