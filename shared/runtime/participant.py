@@ -21,6 +21,8 @@ from typing import Any, Final, Self
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
+from shared.contract.codec import Headers
+from shared.contract.recorded import Recorded
 from shared.contract.ticks import Tick, TimeMode
 from shared.engine.progress import metadata
 from shared.runtime.clock_log import ClockTail
@@ -37,7 +39,7 @@ class Moment:
 
     at: int
     tick: Tick
-    records: Mapping[str, Sequence[Any]]
+    records: Mapping[str, Sequence[Recorded]]
 
 
 class Participant:
@@ -111,10 +113,15 @@ class Participant:
             await self._wait_for_others(tick.at)
             yield Moment(tick.at, tick, await self._read_to_end())
 
-    async def publish(self, topic: str, key: str, value: bytes) -> None:
-        """Publish to the key's partition of a logical topic; it is durable when `answer` returns."""
-        partition = self._settings.topology.partition_of(topic, key.encode())
-        await self._producer.send(self._settings.topic(topic), value, key=key.encode(), partition=partition)
+    async def publish(
+        self, topic: str, key: bytes, value: bytes | None, headers: Headers = (), partition: int | None = None
+    ) -> None:
+        """Publish to the key's partition of a logical topic; it is durable when `answer` returns.
+
+        A `partition` of one's own is for those who mean to err.
+        """
+        where = self._settings.topology.partition_of(topic, key) if partition is None else partition
+        await self._producer.send(self._settings.topic(topic), value, key=key, partition=where, headers=list(headers))
 
     async def answer(self, moment: Moment) -> None:
         """Report the tick as answered, after everything published is on all replicas."""
@@ -162,15 +169,19 @@ class Participant:
         if not self._at:
             await self._report()
 
-    async def _read_to_end(self) -> dict[str, list[Any]]:
-        records: dict[str, list[Any]] = {topic: [] for topic in self._reads}
+    async def _read_to_end(self) -> dict[str, list[Recorded]]:
+        records: dict[str, list[Recorded]] = {topic: [] for topic in self._reads}
         logical = {self._settings.topic(topic): topic for topic in self._reads}
         places = [(name, p) for name in logical for p in range(self._partitions)]
         for place, end in (await self._ends.ends(places)).items():
             tp = TopicPartition(*place)
             while await self._consumer.position(tp) < end:
                 for found, batch in (await self._consumer.getmany(tp, timeout_ms=READ_MS)).items():
-                    records[logical[found.topic]] += batch
+                    topic = logical[found.topic]
+                    records[topic] += [
+                        Recorded(topic, r.partition, r.offset, r.key, r.value, tuple(r.headers), r.timestamp)
+                        for r in batch
+                    ]
         return records
 
     async def _report(self) -> None:

@@ -1,0 +1,105 @@
+"""Where a command reads topics from: a broker, or a folder into which they were recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from services.cli.broker import talk
+from services.cli.errors import UserError
+from shared.contract.codec import Envelope
+from shared.contract.recorded import Recorded
+from shared.contract.ticks import CONTROL, DeploymentStamped
+from shared.contract.topics import TOPICS, Keyed
+from shared.domain.policy import load_policy
+from shared.domain.policy_errors import PolicyError
+from shared.engine.topology import Topology
+from shared.kernel.partitioning import Partitioner
+from shared.runtime.log_directory import UnreadableLog, read_log
+from shared.runtime.records import Deployment, read_records
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+LOG_FOLDER = "log"
+
+
+@dataclass(slots=True)
+class Source:
+    """Recorded topics, wherever they lie. `topology` is known once they were read."""
+
+    log: Path | None
+    broker: str | None
+    prefix: str
+    topology: Topology = field(default_factory=lambda: Topology({}))
+
+    def __str__(self) -> str:
+        """Name the place as the caller did."""
+        return str(self.log) if self.log is not None else f"{self.broker}"
+
+    def read(self) -> list[Recorded]:
+        """Return every record of every topic; raise `UserError` when there are none to read."""
+        records = self._from_folder(self.log) if self.log is not None else self._from_broker()
+        self.topology = topology_of(records)
+        return records
+
+    def _from_folder(self, folder: Path) -> list[Recorded]:
+        nested = folder / LOG_FOLDER
+        try:
+            return list(read_log(nested if nested.is_dir() else folder))
+        except UnreadableLog as error:
+            raise UserError(f"{error}.", "Name the folder of a demo, e.g. --log .demo.") from error
+
+    def _from_broker(self) -> list[Recorded]:
+        if self.broker is None:
+            raise UserError("Say where the topics are.", "Use --log FOLDER or --broker HOST:PORT.")
+        return talk(self.broker, self.prefix, _read_all)
+
+
+async def _read_all(deployment: Deployment) -> list[Recorded]:
+    return [record async for record in read_records(deployment, tuple(TOPICS))]
+
+
+def topology_of(records: list[Recorded]) -> Topology:
+    """Return the partition counts and the partitioner with which the topic set was stamped."""
+    for record in records:
+        envelope = record.decode() if record.topic == CONTROL else None
+        if isinstance(envelope, Envelope) and isinstance(envelope.data, DeploymentStamped):
+            stamp = envelope.data
+            counts = {Keyed.LOAN: stamp.loan_partitions, Keyed.BORROWER: stamp.borrower_partitions, Keyed.NONE: 1}
+            partitions = {topic.name: counts[topic.keyed] for topic in TOPICS.values()}
+            return Topology(partitions, Partitioner(stamp.partitioner))
+    raise UserError("The topics carry no stamp of a deployment.", "Make them with `duecourse topics create`.")
+
+
+def source_options(function: Command) -> Command:
+    """Add `--log`, `--broker` and `--prefix`; the command is given a `source`."""
+
+    @click.option("--log", type=click.Path(file_okay=False, path_type=Path), help="A folder of recorded topics.")
+    @click.option("--broker", metavar="HOST:PORT", help="A broker to read the topics from.")
+    @click.option("--prefix", default="", help="Prefix of the deployment's topics.")
+    @wraps(function)
+    def with_source(log: Path | None, broker: str | None, prefix: str, **rest: object) -> object:
+        return function(source=Source(log, broker, prefix), **rest)
+
+    return with_source  # type: ignore[return-value]
+
+
+def policy_option(function: Command) -> Command:
+    """Add `--policy FOLDER`; the command is given the `policy` in it, or the default one."""
+
+    @click.option(
+        "--policy", "folder", type=click.Path(file_okay=False, path_type=Path), help="A folder of policy files."
+    )
+    @wraps(function)
+    def with_policy(folder: Path | None, **rest: object) -> object:
+        try:
+            policy = load_policy(folder)
+        except PolicyError as error:
+            raise UserError(f"The policy cannot be used: {error}.") from error
+        return function(policy=policy, **rest)
+
+    return with_policy  # type: ignore[return-value]
