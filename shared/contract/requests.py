@@ -74,6 +74,9 @@ class ContactRequested(Event):
     not_before_ms: InstantMs
     not_after_ms: Annotated[InstantMs, Field(description="Later the contact would be pointless (T-39).")]
     month: Month | None = None
+    replaces_request_id: Annotated[
+        EventId | None, Field(description="The withdrawn request that this one says anew: made already, it is not due.")
+    ] = None
     policy: PolicyHash
     caused_by: CausedBy = ()
 

@@ -141,6 +141,7 @@ def contact_request(loan_id: str, terms: Terms, wish: Wish, demand: Demand, poli
         local_date=wish.local_date,
         not_before_ms=wish.not_before_ms,
         not_after_ms=wish.not_after_ms,
+        replaces_request_id=wish.replaces,
         policy=policy_hash,
         caused_by=demand.caused_by,
     )
