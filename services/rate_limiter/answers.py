@@ -66,7 +66,7 @@ class Answers:
         )
         self._emits.append(Emit(OUTREACH, self._borrower_id, data))
         for request in permit.requests:
-            self._answered(request, Answer.GRANTED, permit=permit, rules=checked)
+            self._answered(request, Answer.GRANTED, permit=permit)
 
     def deferred(self, request: Request, blocks: tuple[Block, ...], earliest_ms: int | None) -> None:
         """Say that the wish waits, by which rules and until when."""
