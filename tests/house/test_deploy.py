@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from ruamel.yaml import YAML
 
 from shared.runtime.settings import VARIABLE_PREFIX, Settings
-from tests.house.tree import ROOT, python_files
+from tests.house.tree import ROOT, tracked_files
 
 LOCK = ROOT / "deploy" / "requirements.lock"
 
@@ -42,7 +42,7 @@ def test_the_wheel_holds_the_two_packages_and_nothing_else(tmp_path: Path) -> No
     names = set(zipfile.ZipFile(wheel).namelist())
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"services", "shared"}
-    assert {str(path) for path in python_files("services", "shared")} <= names
+    assert {str(path) for path in tracked_files() if path.parts[0] in {"services", "shared"}} <= names
     assert {"services/py.typed", "shared/py.typed"} <= names
 
 
