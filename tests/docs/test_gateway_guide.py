@@ -1,0 +1,175 @@
+"""The gateway guide holds: its gateway, run as it stands, keeps every clause of the contract."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from shared.contract.base import Channel
+from shared.contract.codec import Envelope, encode
+from shared.contract.examples import EXAMPLES
+from shared.contract.outcomes import OUTCOMES, OutreachOutcome
+from shared.contract.outreach import OUTREACH, PermitGranted, PermitWithdrawn
+from shared.contract.ticks import BORROWER_CLOCK, Tick
+from shared.kernel.partitioning import Partitioner, partition_of
+from shared.runtime.records import Deployment
+from tests.docs.samples import DOCS, samples
+from tests.services.cli.topic_set import PARTITIONS, make_topics, put, records
+
+GUIDE = "gateway-guide.md"
+MINUTE_MS = 60_000
+_numbers = count(1)
+
+pytestmark = pytest.mark.kafka
+
+
+def borrower_in(partition: int) -> str:
+    """Return a borrower whose records lie in the partition."""
+    names = (f"person-{number}" for number in count(1))
+    return next(n for n in names if partition_of(n.encode(), PARTITIONS, Partitioner.MURMUR2) == partition)
+
+
+class Gate:
+    """What the gate would write: permits, withdrawals and ticks of now."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self.now_ms = time.time_ns() // 1_000_000
+
+    def tick(self, partition: int, age_ms: int = 0) -> None:
+        """Write a stage-2 tick to a partition."""
+        at = time.time_ns() // 1_000_000 - age_ms
+        tick = Tick(at=at, barriers={}, policy="abc")
+        put(
+            self._deployment,
+            BORROWER_CLOCK,
+            borrower_in(partition).encode(),
+            encode(Envelope(str(at), "/clock", tick.TYPE, tick)),
+        )
+
+    def permit(
+        self, name: str, partition: int, start_ms: int = -1000, end_ms: int = 10 * MINUTE_MS, **more: object
+    ) -> None:
+        """Write a permit whose interval is relative to now."""
+        example = EXAMPLES["collections.permit.granted.v1"]
+        assert isinstance(example, PermitGranted)
+        interval = {"valid_from_ms": self.now_ms + start_ms, "valid_until_ms": self.now_ms + end_ms}
+        granted = example.model_copy(
+            update={"permit_id": name, "borrower_id": borrower_in(partition), **interval, **more}
+        )
+        self._write(granted, name)
+
+    def withdraw(self, name: str, partition: int) -> None:
+        """Write the withdrawal of a permit."""
+        withdrawn = PermitWithdrawn(
+            borrower_id=borrower_in(partition), permit_id=name, reason="paid", decided_ms=self.now_ms
+        )
+        self._write(withdrawn, f"{name}-withdrawn")
+
+    def _write(self, event: PermitGranted | PermitWithdrawn, event_id: str) -> None:
+        envelope = Envelope(event_id, "/duecourse/rate_limiter/0", event.TYPE, event)
+        put(self._deployment, OUTREACH, event.borrower_id.encode(), encode(envelope))
+
+
+@pytest.fixture
+def deployment(kafka: str) -> Deployment:
+    """A deployment of this test's own, with all topics."""
+    made = Deployment(kafka, f"gateway-{next(_numbers)}")
+    make_topics(made)
+    return made
+
+
+@contextmanager
+def gateway(deployment: Deployment, directory: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run the guide's gateway as it stands until the end of the block, then kill it."""
+    with (directory / "said").open("a") as said:
+        running = subprocess.Popen(
+            [sys.executable, "-c", samples(GUIDE)["gateway"]],
+            cwd=directory,
+            env={**os.environ, "BROKER": deployment.broker, "PREFIX": deployment.prefix},
+            stdout=said,
+            stderr=said,
+            text=True,
+        )
+        try:
+            yield running
+        finally:
+            running.send_signal(signal.SIGKILL)
+            running.wait()
+
+
+def outcomes(deployment: Deployment, running: subprocess.Popen[str], wanted: int) -> dict[str, str]:
+    """Wait until that many outcomes are reported, and return them by permit; all must be valid."""
+    deadline = time.monotonic() + 90
+    while True:
+        found = [record.decode() for record in records(deployment, [OUTCOMES])]
+        assert all(isinstance(envelope, Envelope) for envelope in found)
+        data = [envelope.data for envelope in found]
+        assert all(isinstance(outcome, OutreachOutcome) for outcome in data)
+        if len({outcome.outcome_id for outcome in data}) >= wanted:
+            return {outcome.permit_id: outcome.outcome.value for outcome in data}
+        assert running.poll() is None, "the gateway ended"
+        assert time.monotonic() < deadline, data
+        time.sleep(0.2)
+
+
+def sent(directory: Path) -> list[str]:
+    """Return the permits on which the gateway acted, in order."""
+    lines = (directory / "said").read_text().splitlines()
+    assert [line for line in lines if not line.startswith("SENT ")] == []
+    return [line.split()[1] for line in lines]
+
+
+def test_the_gateway_keeps_the_contract(deployment: Deployment, tmp_path: Path) -> None:
+    """It acts once inside the interval, never on a withdrawn, past, foreign or stale permit, and reports each."""
+    gate = Gate(deployment)
+    gate.tick(0)
+    gate.tick(1, age_ms=31_000)
+    gate.permit("good", 0)
+    gate.permit("withdrawn", 0)
+    gate.withdraw("withdrawn", 0)
+    gate.permit("past", 0, start_ms=-10 * MINUTE_MS, end_ms=-MINUTE_MS)
+    gate.permit("other-channel", 0, channel=Channel.CALL)
+    gate.permit("early", 0, start_ms=5 * MINUTE_MS)
+    gate.permit("stale", 1)
+    gate.permit("no-tick", 2)
+    with gateway(deployment, tmp_path) as running:
+        reported = outcomes(deployment, running, 3)
+        assert reported == {"good": "attempted", "withdrawn": "not_attempted", "past": "not_attempted"}
+        assert sent(tmp_path) == ["good"]
+        gate.tick(1)
+        reported = outcomes(deployment, running, 4)
+        assert reported["stale"] == "attempted"
+    assert sent(tmp_path) == ["good", "stale"]
+
+
+def test_the_gateway_acts_once_whatever_happens(deployment: Deployment, tmp_path: Path) -> None:
+    """After kill -9 and a new start it acts on nothing again, and reports again what it had done."""
+    gate = Gate(deployment)
+    gate.tick(0)
+    gate.permit("first", 0)
+    with gateway(deployment, tmp_path) as running:
+        outcomes(deployment, running, 1)
+    gate.tick(0)
+    gate.permit("second", 0)
+    with gateway(deployment, tmp_path) as running:
+        reported = outcomes(deployment, running, 2)
+    assert reported == {"first": "attempted", "second": "attempted"}
+    assert sent(tmp_path) == ["first", "second"]
+
+
+def test_the_guide_names_every_outcome() -> None:
+    """The table of outcomes is that of the contract."""
+    text = (DOCS / GUIDE).read_text()
+    model = OutreachOutcome.model_fields["outcome"].annotation
+    assert model is not None
+    words = [word.value for word in model]
+    assert len(words) == 7
+    assert [word for word in words if f"| `{word}` |" not in text] == []
