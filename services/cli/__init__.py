@@ -19,6 +19,8 @@ from services.cli.errors import UserError
 __all__ = ["COMMANDS", "UserError", "duecourse", "main"]
 
 COMMANDS: Final[dict[str, str]] = {
+    "run": "services.cli.run",
+    "topics": "services.cli.topics",
     "publish": "services.cli.publish",
     "watch": "services.cli.watch",
     "dead-letters": "services.cli.dead_letters",

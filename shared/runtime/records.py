@@ -56,7 +56,7 @@ class Deployment:
 
 
 @contextmanager
-def _told_plainly(broker: str) -> Iterator[None]:
+def told_plainly(broker: str) -> Iterator[None]:
     """Turn the client's errors into a `BrokerProblem`."""
     try:
         yield
@@ -81,7 +81,7 @@ async def _start(client: Any, broker: str) -> None:
 async def partition_counts(deployment: Deployment, topics: Sequence[str]) -> dict[str, int]:
     """Return how many partitions each logical topic has; raise `BrokerProblem` where one is missing."""
     admin = AIOKafkaAdminClient(bootstrap_servers=deployment.broker, request_timeout_ms=_REQUEST_TIMEOUT_MS)
-    with _told_plainly(deployment.broker):
+    with told_plainly(deployment.broker):
         try:
             await _start(admin, deployment.broker)
             described = await admin.describe_topics([deployment.topic(name) for name in topics])
@@ -172,7 +172,7 @@ async def reader(deployment: Deployment, topics: Sequence[str]) -> AsyncIterator
         auto_offset_reset="earliest",
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
     )
-    with _told_plainly(deployment.broker):
+    with told_plainly(deployment.broker):
         try:
             await _start(consumer, deployment.broker)
             reading = Reader(deployment, consumer)
@@ -238,7 +238,7 @@ async def publisher(deployment: Deployment, partitioner: Partitioner | None = No
         linger_ms=5,
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
     )
-    with _told_plainly(deployment.broker):
+    with told_plainly(deployment.broker):
         try:
             await _start(producer, deployment.broker)
             yield Publisher(deployment, producer, partitioner)

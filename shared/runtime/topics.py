@@ -70,6 +70,10 @@ class TopicFault:
         return f"{self.topic}: {self.what}"
 
 
+class TopicProblem(RuntimeError):
+    """The broker refuses to make a topic; the text says which and why."""
+
+
 class TopicAdmin:
     """Makes and judges the topics of a deployment."""
 
@@ -104,7 +108,7 @@ class TopicAdmin:
             if code == 0:
                 made.append(name)
             elif error is not TopicAlreadyExistsError:
-                raise error(f"{name}: {text[0] if text else ''}")
+                raise TopicProblem(f"{name}: {error.__name__} {(text[0] or '') if text else ''}".rstrip())
         await self._stamp()
         return tuple(sorted(made))
 
