@@ -8,7 +8,7 @@ import click
 
 from services.cli.broker import broker_options, printable, talk
 from services.cli.explain.phrases import Reader as Audience
-from services.cli.explain.phrases import phrase
+from services.cli.operator_phrases import phrase
 from shared.contract.base import Event
 from shared.contract.codec import Rejected, decode_key
 from shared.contract.loans import LoanBoarded, LoanOpened
