@@ -38,7 +38,7 @@ class Courses:
     def plan(self, account: Account) -> None:
         """Put a loan's course on the agenda."""
         roll = dice(self._desk.seed, "account", account.loan_id)
-        scripted = account.paying is Paying.SCRIPTED
+        scripted = account.is_scripted
         opens = self._desk.start_ms + (0 if scripted else roll.randrange(ARRIVAL_MS))
         self._desk.at(opens, partial(self._open, account))
         for due in account.schedule:
@@ -68,7 +68,7 @@ class Courses:
         for unpaid in boarded.instalments:
             self._books[account.loan_id].owed[unpaid.instalment_id] = Owed(unpaid.due_date, unpaid.unpaid.total_minor)
             roll = dice(self._desk.seed, "boarded", unpaid.instalment_id)
-            if roll.random() < 0.6 and account.paying is not Paying.SCRIPTED:
+            if roll.random() < 0.6 and not account.is_scripted:
                 when = now + roll.randint(6, 20) * DAY_MS
                 self._desk.at(when, partial(self._money.pay_instalment, account, unpaid.instalment_id))
 

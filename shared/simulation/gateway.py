@@ -23,7 +23,7 @@ from shared.simulation.desk import publication
 from shared.simulation.dice import dice
 from shared.simulation.hearing import Hearing
 from shared.simulation.log import Publication
-from shared.simulation.portfolio import Manner, Portfolio
+from shared.simulation.portfolio import Manner, Person, Portfolio
 
 SOURCE: Final = "/gateways/simulated"
 _LATE_MS: Final = (20 * HOUR_MS, 50 * HOUR_MS)
@@ -89,7 +89,8 @@ class Gateway:
         """Make the one attempt, and report each step of it."""
         permit, acts_at = waiting.permit, waiting.acts_at
         roll = dice(self._seed, "outcome", permit.permit_id)
-        chance = roll.random()
+        person = self._portfolio.by_person.get(permit.borrower_id)
+        chance = 1.0 if person is not None and person.scripted else roll.random()
         if chance < 0.02:
             self._report(permit, Outcome.NOT_ATTEMPTED, acts_at, acts_at)
             return
@@ -97,16 +98,13 @@ class Gateway:
             return
         reported_at = acts_at + roll.randint(*_LATE_MS) if chance < 0.05 else acts_at
         self._report(permit, Outcome.ATTEMPTED, acts_at, reported_at)
-        result = self._result(permit, roll)
+        result = self._result(permit, person, roll)
         if result is not None:
             self._report(permit, result, acts_at + roll.randint(5, 240) * 1000, reported_at)
 
-    def _result(self, permit: PermitGranted, roll: Random) -> Outcome | None:
-        person = self._portfolio.by_person.get(permit.borrower_id)
+    def _result(self, permit: PermitGranted, person: Person | None, roll: Random) -> Outcome | None:
         manner = Manner.ORDINARY if person is None else person.manner
-        chance = roll.random()
-        if manner is Manner.QUIET:
-            return None
+        chance = 1.0 if person is not None and person.scripted else roll.random()
         if permit.channel is Channel.CALL:
             if manner is Manner.NEVER_ANSWERS or chance < 0.5:
                 return Outcome.NO_ANSWER

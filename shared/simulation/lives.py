@@ -17,7 +17,7 @@ from shared.contract.people import (
 from shared.kernel.zones import DAY_MS, HOUR_MS, MINUTE_MS
 from shared.simulation.desk import Desk
 from shared.simulation.dice import dice
-from shared.simulation.portfolio import LENDERS, PLACES, Manner, Person
+from shared.simulation.portfolio import LENDERS, PLACES, Person
 
 ARRIVAL_MS = 4 * HOUR_MS
 """People and loans arrive over the first hours, not in one instant."""
@@ -33,11 +33,12 @@ class Lives:
         """Put a person's life on the agenda."""
         roll = dice(self._desk.seed, "life", person.borrower_id)
         arrives = self._desk.start_ms + roll.randrange(ARRIVAL_MS)
-        if person.manner is not Manner.QUIET and roll.random() < 0.01:
+        if person.scripted:
+            self._desk.at(self._desk.start_ms, partial(self._profile, person, person.zones, 0))
+            return
+        if roll.random() < 0.01:
             arrives += 6 * DAY_MS
         self._desk.at(arrives, partial(self._profile, person, person.zones, 0))
-        if person.manner is Manner.QUIET:
-            return
         for chance, plan in (
             (0.03, self._opts_out),
             (0.01, self._ceases),

@@ -73,7 +73,7 @@ class Money:
         book.payments += 1
         payment_id = f"{account.loan_id}-p{book.payments}"
         roll = dice(self._desk.seed, "payment", payment_id)
-        chance = roll.random()
+        chance = 0.5 if account.is_scripted else roll.random()
         back_days = roll.randint(1, 4) if chance < 0.04 else 0
         late_file_days = roll.randint(5, 20) if 0.04 <= chance < 0.05 else 0
         allocations = self._allocations(book, amount_minor) if 0.05 <= chance < 0.08 else ()
@@ -126,14 +126,15 @@ class Money:
             book = self._books.get(loan_id)
             if book is None or book.closed:
                 continue
-            if outcome.outcome is Outcome.ATTEMPTED and book.account.paying is Paying.AFTER_REMINDER:
+            if outcome.outcome is Outcome.ATTEMPTED and book.account.paying in {Paying.AFTER_REMINDER, Paying.REMINDED}:
                 self._pay_after(book, outcome, now)
             elif outcome.outcome is Outcome.CONVERSATION and book.account.paying in {Paying.LATE, Paying.STOPS}:
                 self._promise(book, now)
 
     def _pay_after(self, book: Book, outcome: OutreachOutcome, now: int) -> None:
-        """Who was reminded of something that is due already pays it within about a day."""
-        if book.due_minor(self.today(book.account, now)):
+        """Who was reminded of something that is due already pays it within about a day; some forget the day itself."""
+        forgets = timedelta(days=1 if book.account.paying is Paying.REMINDED else 0)
+        if book.due_minor(self.today(book.account, now) - forgets):
             hours = dice(self._desk.seed, "reacts", outcome.outcome_id, book.account.loan_id).randint(1, 30)
             self._desk.at(now + hours * HOUR_MS, partial(self.pay_due, book.account))
 

@@ -33,6 +33,9 @@ class Paying(StrEnum):
     IN_PARTS = "in_parts"
     STOPS = "stops"
     SCRIPTED = "scripted"
+    """As a script says."""
+    REMINDED = "reminded"
+    """As a script says, but what is overdue is paid soon after somebody was reminded of it."""
 
 
 class Manner(StrEnum):
@@ -41,8 +44,6 @@ class Manner(StrEnum):
     ORDINARY = "ordinary"
     SAYS_STOP = "says_stop"
     NEVER_ANSWERS = "never_answers"
-    QUIET = "quiet"
-    """Messages arrive, nothing else ever happens: for people whose story is told elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class Person:
     zones: tuple[str, ...]
     contact_points: tuple[ContactPoint, ...]
     manner: Manner = Manner.ORDINARY
+    scripted: bool = False
+    """Nothing happens to this person by chance: a script tells the story."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,11 @@ class Account:
     schedule: tuple[Due, ...]
     paying: Paying
     boarded: LoanBoarded | None = None
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether a script, not chance, says what happens to it."""
+        return self.paying in {Paying.SCRIPTED, Paying.REMINDED}
 
     @property
     def borrower_id(self) -> str:
