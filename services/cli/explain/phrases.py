@@ -110,12 +110,14 @@ def _(event: LoanClosed, reader: Reader) -> str:
 
 @phrase.register
 def _(event: InstalmentScheduled, reader: Reader) -> str:
-    return f"instalment {event.instalment_id} of {reader.money(event.amounts.total_minor, event.loan_id)} falls due on {event.due_date}"
+    amount = reader.money(event.amounts.total_minor, event.loan_id)
+    return f"instalment {event.instalment_id} of {amount} falls due on {event.due_date}"
 
 
 @phrase.register
 def _(event: InstalmentChanged, reader: Reader) -> str:
-    return f"instalment {event.instalment_id} changed: {reader.money(event.amounts.total_minor, event.loan_id)} on {event.due_date}"
+    amount = reader.money(event.amounts.total_minor, event.loan_id)
+    return f"instalment {event.instalment_id} changed: {amount} on {event.due_date}"
 
 
 @phrase.register
@@ -125,7 +127,8 @@ def _(event: InstalmentCancelled, reader: Reader) -> str:
 
 @phrase.register
 def _(event: ChargeAssessed, reader: Reader) -> str:
-    return f"{event.component.value} of {reader.money(event.amount_minor, event.loan_id)} added to instalment {event.instalment_id}"
+    amount = reader.money(event.amount_minor, event.loan_id)
+    return f"{event.component.value} of {amount} added to instalment {event.instalment_id}"
 
 
 @phrase.register

@@ -1,0 +1,92 @@
+"""The command itself: where the log is, whom to explain, how much to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from services.cli.errors import UserError
+from services.cli.explain.case import Case, case_of
+from services.cli.explain.recomputed import Recomputed, recompute
+from services.cli.explain.telling import Line, lines_of, next_steps, reader_of, shorten, silences
+from services.cli.sources import Source, policy_option, source_options
+from services.credit_report.processor import PROCESSOR as CREDIT_REPORT
+from services.escalation.processor import PROCESSOR as ESCALATION
+from services.rate_limiter.processor import PROCESSOR as RATE_LIMITER
+from services.reminder.processor import PROCESSOR as REMINDER
+from shared.contract.recorded import Recorded
+from shared.domain.policy import Policy
+from shared.engine.processor import Processor
+from shared.engine.topology import Topology
+
+LOAN_PROCESSORS: Final[tuple[Processor[Any], ...]] = (REMINDER, ESCALATION, CREDIT_REPORT)
+
+
+@click.command()
+@source_options
+@policy_option
+@click.option("--borrower", metavar="ID", help="The person whose case to tell.")
+@click.option("--loan", metavar="ID", help="The loan whose case to tell.")
+@click.option("--short", type=click.IntRange(min=1), metavar="N", help="Only the N lines that matter most.")
+@click.option("--echoes", is_flag=True, help="Also what our services tell each other of it.")
+def command(
+    source: Source, policy: Policy, borrower: str | None, loan: str | None, short: int | None, *, echoes: bool
+) -> None:
+    """Tell what came in, what was decided, why, by which rule, what happens next, and why nothing happened."""
+    if (borrower is None) == (loan is None):
+        raise UserError("Name one person or one loan.", "Use --borrower ID or --loan ID.")
+    records = source.read()
+    case = case_of(records, borrower=borrower, loan=loan)
+    if not case.entries:
+        raise UserError(f"Nothing on the topics of {source} concerns {borrower or loan}.", "Check the id and the log.")
+    click.echo(_heading(case))
+    lines = lines_of(case, echoes=echoes)
+    if short is not None:
+        _print(case, shorten(lines, short))
+        return
+    _print(case, lines)
+    found = recomputed(case, records, source.topology, policy)
+    _section("Looked at, and why nothing came of it (computed again from the log)")
+    _print(case, silences(found))
+    _section("What happens next")
+    for step in next_steps(case, found):
+        click.echo(f"  {step}")
+    _warn_of_policies(found)
+
+
+def recomputed(case: Case, records: Sequence[Recorded], topology: Topology, policy: Policy) -> list[Recomputed]:
+    """Run all services' rules again over the case's loans and people."""
+    policies = {policy.hash: policy}
+    loans, people = frozenset(case.loans), frozenset(case.borrowers)
+    found = [recompute(processor, records, loans, topology, policies) for processor in LOAN_PROCESSORS]
+    return [*found, recompute(RATE_LIMITER, records, people, topology, policies)]
+
+
+def _heading(case: Case) -> str:
+    people = ", ".join(sorted(case.borrowers)) or "nobody known"
+    return f"{people}; loans {', '.join(sorted(case.loans)) or 'none'}; times in {case.zone}"
+
+
+def _print(case: Case, lines: Sequence[Line]) -> None:
+    reader = reader_of(case)
+    for line in lines:
+        click.echo(f"  {reader.moment(line.known_ms)}  {line.who:<13} {line.text}")
+    if not lines:
+        click.echo("  nothing")
+
+
+def _section(title: str) -> None:
+    click.echo(f"\n{title}")
+
+
+def _warn_of_policies(found: Sequence[Recomputed]) -> None:
+    lacking = sorted(frozenset[str]().union(*(recomputed.lacking for recomputed in found)))
+    if lacking:
+        click.echo(
+            f"\nThe ticks name policy {', '.join(lacking)}, which is not at hand: what came after it was not computed "
+            f"again. Name its folder with --policy {Path('FOLDER')}.",
+            err=True,
+        )
