@@ -80,6 +80,13 @@ class Found:
     fit: Fit | None = None
     passed: tuple[tuple[ReminderSkip, ReminderStep], ...] = ()
 
+    @property
+    def newest(self) -> ReminderStep | None:
+        """The newest step that is due, whether it fits or not."""
+        if self.fit is not None:
+            return self.fit.step
+        return self.passed[-1][1] if self.passed else None
+
 
 def find_step(
     row: InstalmentRow,

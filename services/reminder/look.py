@@ -191,16 +191,17 @@ class Look:
         for row in self.view.rows:
             if not self.earliest <= row.due_date <= self.latest:
                 continue
-            known = courses.get(row.instalment_id)
-            found = find_step(row, known, self.course, self.terms, self.now, boarded_as_of)
+            found = find_step(row, courses.get(row.instalment_id), self.course, self.terms, self.now, boarded_as_of)
+            if found.newest is not None and not row.unpaid_minor:
+                self._go_on(row, found.newest, 0)
+                self._skip(ReminderSkip.PAID, f"{row.instalment_id}/{found.newest.name}")
+                continue
             for reason, step in found.passed:
                 self._skip(reason, f"{row.instalment_id}/{step.name}")
             if found.passed:
                 self._go_on(row, found.passed[-1][1], 0)
-            if found.fit is not None and row.unpaid_minor:
+            if found.fit is not None:
                 fits.append(found.fit)
-            elif found.fit is not None:
-                self._pass(found.fit, ReminderSkip.PAID)
         return fits
 
     def _say_one_of(self, fits: Sequence[Fit]) -> None:
