@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "topics": "services.cli.topics",
     "publish": "services.cli.publish",
     "watch": "services.cli.watch",
+    "loan": "services.cli.loan",
     "dead-letters": "services.cli.dead_letters",
     "outreach": "services.cli.outreach",
     "kafka": "services.cli.kafka",

@@ -49,8 +49,12 @@ def _start(day: date, zone: str, cutoff: str) -> int:
 
 
 def calendar_of(terms: Terms, calendars: Calendars) -> WorkingDays:
-    """Return the loan's holiday table; Saturdays and Sundays alone where it names none, or one that is not there."""
-    return calendars.get(terms.business_calendar or "", WEEKENDS)
+    """Return the loan's holiday table; Saturdays and Sundays alone where it names none, or one that is not there.
+
+    Terms name a table in lower-case letters, as all words of theirs; the policy may name it like the country.
+    """
+    name = terms.business_calendar or ""
+    return calendars.get(name) or calendars.get(name.upper(), WEEKENDS)
 
 
 def moved_due_date(nominal: date, terms: Terms, calendars: Calendars) -> date:
