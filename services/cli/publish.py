@@ -63,7 +63,8 @@ def command(file: BinaryIO, rate: float | None, broker: str, prefix: str, *, dry
     Lines sent twice are no harm: a fact is known by its business key.
     """
     with TemporaryFile() as spool:
-        counts = _spool(file, spool)
+        with _progress() as progress:
+            counts = _spool(progress.track(file, description="checking"), spool)
         if not counts:
             raise UserError(
                 f"{file.name} holds no events.", "Write one CloudEvent per line; docs/events.md has examples."

@@ -128,7 +128,7 @@ class Reader:
         loop = asyncio.get_running_loop()
         last_progress = loop.time()
         while waiting:
-            batches = await self._consumer.getmany(*waiting, timeout_ms=_FETCH_MS)
+            batches = await self._fetch(*waiting)
             for place, records in batches.items():
                 for record in records:
                     if record.offset < ends[place]:
@@ -145,9 +145,20 @@ class Reader:
     async def follow(self) -> AsyncGenerator[Recorded, None]:
         """Yield records for ever, as they come."""
         while True:
-            for records in (await self._consumer.getmany(timeout_ms=_FETCH_MS)).values():
+            for records in (await self._fetch()).values():
                 for record in records:
                     yield self._recorded(record)
+
+    async def _fetch(self, *places: TopicPartition) -> Mapping[TopicPartition, Sequence[Any]]:
+        try:
+            found: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(*places, timeout_ms=_FETCH_MS)
+        except UnicodeDecodeError as error:
+            names = sorted({place.topic for place in places or self._partitions})
+            raise BrokerProblem(
+                f"A record on {' or '.join(names)} has a header whose name is not UTF-8, and no reader can pass it.",
+                "Find out who wrote it: that producer must stop, and the services wait behind that record.",
+            ) from error
+        return found
 
     def _recorded(self, record: Any) -> Recorded:
         return Recorded(
