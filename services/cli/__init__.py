@@ -26,7 +26,10 @@ COMMANDS: Final[dict[str, str]] = {
     "loan": "services.cli.loan",
     "dead-letters": "services.cli.dead_letters",
     "outreach": "services.cli.outreach",
+    "explain": "services.cli.explain",
     "kafka": "services.cli.kafka",
+    "simulate": "services.cli.simulate",
+    "check": "services.cli.check",
 }
 """Name of each command and the module that holds it, in the order in which `--help` lists them."""
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from services.cli.dead_letter_book import letter_of
 from shared.contract.base import Event
 from shared.contract.codec import Envelope
 from shared.contract.loans import LoanBoarded, LoanOpened
+from shared.contract.outcomes import OutreachOutcome
+from shared.contract.outreach import LOAN_CONTACTS, OUTREACH, PermitExpired, PermitGranted, PermitWithdrawn
 from shared.contract.people import BorrowerProfile
 from shared.contract.recorded import Recorded
 from shared.contract.requests import LoanLinked
-from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, Tick
-from shared.contract.topics import TOPICS, Keyed
+from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK
+from shared.contract.topics import DEAD_LETTERS, TOPICS, Keyed
+from shared.simulation.checkers.chronicle import Chronicle
 
-_CLOCK_OF = {Keyed.LOAN: LOAN_CLOCK, Keyed.BORROWER: BORROWER_CLOCK}
+_SAID_BY_GATE = frozenset({OUTREACH, LOAN_CONTACTS})
+_CLOCKS = frozenset({LOAN_CLOCK, BORROWER_CLOCK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,15 @@ class Entry:
         return self.record.topic.startswith("collections.")
 
 
+@dataclass(frozen=True, slots=True)
+class Buried:
+    """A record that was not applied, and why. Its key is that of the case, whether or not it could be read."""
+
+    known_ms: int
+    coordinates: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Case:
     """One person with the loans that he or she answers for, or one loan with its people."""
@@ -44,6 +57,8 @@ class Case:
     borrowers: set[str] = field(default_factory=set)
     loans: set[str] = field(default_factory=set)
     entries: list[Entry] = field(default_factory=list)
+    buried: list[Buried] = field(default_factory=list)
+    permits: set[str] = field(default_factory=set)
     last_tick_ms: int = 0
 
     @property
@@ -62,34 +77,14 @@ class Epochs:
     """Tells at which tick a record was applied: the first one of its partition whose barrier lies beyond it."""
 
     def __init__(self, records: Iterable[Recorded]) -> None:
-        self._barriers: dict[tuple[str, int, str], tuple[list[int], list[int]]] = {}
-        self._newest: dict[tuple[str, int], int] = {}
-        self.last_ms = 0
-        for record in records:
-            if record.topic in (LOAN_CLOCK, BORROWER_CLOCK):
-                self._add(record)
-
-    def _add(self, record: Recorded) -> None:
-        envelope = record.decode()
-        if not isinstance(envelope, Envelope) or not isinstance(envelope.data, Tick):
-            return
-        tick, place = envelope.data, (record.topic, record.partition)
-        if tick.at <= self._newest.get(place, 0):
-            return
-        self._newest[place] = tick.at
-        self.last_ms = max(self.last_ms, tick.at)
-        for topic, barrier in tick.barriers.items():
-            barriers, instants = self._barriers.setdefault((*place, topic), ([], []))
-            if not barriers or barrier > barriers[-1]:
-                barriers.append(barrier)
-                instants.append(tick.at)
+        self._ticks = Chronicle(record for record in records if record.topic in _CLOCKS).ticks
+        self.last_ms = max((ticks.ats[-1] for ticks in self._ticks.values()), default=0)
 
     def applied_at(self, record: Recorded) -> int | None:
         """Return the instant of that tick; None when no tick has reached the record yet."""
-        clock = _CLOCK_OF.get(TOPICS[record.topic].keyed, LOAN_CLOCK)
-        barriers, instants = self._barriers.get((clock, record.partition, record.topic), ([], []))
-        position = bisect_right(barriers, record.offset)
-        return instants[position] if position < len(instants) else None
+        clock = BORROWER_CLOCK if TOPICS[record.topic].keyed is Keyed.BORROWER else LOAN_CLOCK
+        ticks = self._ticks.get((clock, record.partition))
+        return None if ticks is None else ticks.first_above(record.topic, record.offset)
 
 
 def case_of(records: Sequence[Recorded], *, borrower: str | None = None, loan: str | None = None) -> Case:
@@ -99,22 +94,31 @@ def case_of(records: Sequence[Recorded], *, borrower: str | None = None, loan: s
         case.loans.add(loan)
     if borrower is not None:
         case.borrowers.add(borrower)
-    _link(case, records)
+    _link(case, records, people_too=loan is not None)
     epochs = Epochs(records)
     case.last_tick_ms = epochs.last_ms
+    letters = {letter.coordinates: letter for letter in map(letter_of, _of(records, DEAD_LETTERS))}
     for record in records:
-        if _concerns(case, record, only_loan=loan):
-            _admit(case, record, epochs)
+        if not _concerns(case, record, only_loan=loan):
+            continue
+        letter = letters.get(record.coordinates)
+        if letter is not None:
+            case.buried.append(Buried(letter.at_ms, letter.coordinates, letter.reason))
+        else:
+            _admit(case, record, epochs, only_loan=loan)
     case.entries.sort(key=_order)
     return case
 
 
-def _order(entry: Entry) -> tuple[int, bool, str, int, int]:
-    return (entry.known_ms, entry.is_ours, entry.record.topic, entry.record.partition, entry.record.offset)
+def _order(entry: Entry) -> tuple[int, int, str, int, int]:
+    """What was told comes before what was asked, and that before what the gate said."""
+    record = entry.record
+    rank = 1 + (record.topic in _SAID_BY_GATE) if entry.is_ours else 0
+    return (entry.known_ms, rank, record.topic, record.partition, record.offset)
 
 
-def _link(case: Case, records: Sequence[Recorded]) -> None:
-    """Add the loans of the person, or the people of the loan."""
+def _link(case: Case, records: Sequence[Recorded], *, people_too: bool) -> None:
+    """Add the loans of the person, or the people of the loan; never other people of a person's loans (T-28)."""
     for record in records:
         envelope = record.decode() if record.topic in ("lending.due-dates", "collections.escalations") else None
         if not isinstance(envelope, Envelope):
@@ -127,10 +131,14 @@ def _link(case: Case, records: Sequence[Recorded]) -> None:
             people, loan_id = {data.borrower_id}, data.loan_id
         else:
             continue
-        if loan_id in case.loans and not case.borrowers & people:
-            case.borrowers |= people
+        if people_too:
+            case.borrowers |= people if loan_id in case.loans else set()
         elif people & case.borrowers:
             case.loans.add(loan_id)
+
+
+def _of(records: Iterable[Recorded], topic: str) -> Iterator[Recorded]:
+    return (record for record in records if record.topic == topic)
 
 
 def _concerns(case: Case, record: Recorded, *, only_loan: str | None) -> bool:
@@ -143,9 +151,22 @@ def _concerns(case: Case, record: Recorded, *, only_loan: str | None) -> bool:
     return topic.keyed is Keyed.BORROWER and key in case.borrowers
 
 
-def _admit(case: Case, record: Recorded, epochs: Epochs) -> None:
+def _is_about(case: Case, data: Event, loan: str) -> bool:
+    """Whether an event about a person is about the loan, or about no loan at all."""
+    if isinstance(data, PermitGranted):
+        if any(permitted.loan_id == loan for permitted in data.loans):
+            case.permits.add(data.permit_id)
+        return data.permit_id in case.permits
+    if isinstance(data, (PermitWithdrawn, PermitExpired)):
+        return data.permit_id in case.permits
+    if isinstance(data, OutreachOutcome):
+        return not data.loan_ids or loan in data.loan_ids
+    return getattr(data, "loan_id", loan) == loan
+
+
+def _admit(case: Case, record: Recorded, epochs: Epochs, *, only_loan: str | None) -> None:
     envelope = record.decode()
-    if not isinstance(envelope, Envelope):
+    if not isinstance(envelope, Envelope) or (only_loan is not None and not _is_about(case, envelope.data, only_loan)):
         return
     ours = record.topic.startswith("collections.")
     known_ms = envelope.time_ms if ours else epochs.applied_at(record)

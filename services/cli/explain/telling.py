@@ -24,7 +24,6 @@ from shared.contract.outreach import (
     PermitWithdrawn,
     PersonHoldForwarded,
 )
-from shared.contract.recorded import Recorded
 from shared.contract.repayments import RepaymentReceived, RepaymentReversed
 from shared.contract.requests import (
     ContactRequested,
@@ -51,6 +50,7 @@ _WEIGHTS: Final[dict[type[Event], int]] = {
     ContactWithdrawn: 3,
     OutreachOutcome: 2,
     ContactRequested: 1,
+    PermitExpired: 0,
 }
 
 
@@ -89,7 +89,11 @@ def lines_of(case: Case, *, echoes: bool = False) -> list[Line]:
                 continue
             told[data.request_id] = rules
         lines.append(Line(entry.known_ms, _who(entry), phrase(data, reader), _weight(data)))
-    return lines
+    lines += [
+        Line(buried.known_ms, _teller(buried.coordinates), f"dead letter {buried.coordinates}: {buried.reason}", 5)
+        for buried in case.buried
+    ]
+    return sorted(lines, key=lambda line: line.known_ms)
 
 
 def shorten(lines: Sequence[Line], count: int) -> list[Line]:
@@ -169,11 +173,12 @@ def _who(entry: Entry) -> str:
     source = entry.envelope.source
     if entry.is_ours and source.startswith("/duecourse/"):
         return source.split("/")[2]
-    return _teller(entry.record)
+    return _teller(entry.record.coordinates)
 
 
-def _teller(record: Recorded) -> str:
-    return {"outreach.outcomes": "gateway", "lending.borrowers": "person"}.get(record.topic, "lender")
+def _teller(coordinates: str) -> str:
+    topic = coordinates.split("/", 1)[0]
+    return {"outreach.outcomes": "gateway", "lending.borrowers": "person"}.get(topic, "lender")
 
 
 def _weight(data: Event) -> int:
