@@ -56,8 +56,10 @@ class Faults:
 
     def crash_at(self, service: str, partition: int, attempt: int) -> Fault | None:
         """Return how the process that is about to commit dies; None: it lives."""
+        if not self.crash:
+            return None
         roll = dice(self.seed, "crash", service, partition, attempt)
-        if self.crash == 0 or roll.random() >= self.crash:
+        if roll.random() >= self.crash:
             return None
         if roll.random() < self.lost_store:
             return Fault.LOST_STORE

@@ -9,7 +9,7 @@ from typing import Final
 
 from shared.contract.codec import Headers
 from shared.contract.recorded import Recorded
-from shared.contract.topics import LOAN_SERVICES, RATE_LIMITER, TOPICS, Keyed
+from shared.contract.topics import LOAN_SERVICES, RATE_LIMITER, SERVICES, TOPICS, Keyed
 from shared.kernel.partitioning import Partitioner, partition_of
 
 CHANGELOG: Final = "-state-changelog"
@@ -19,6 +19,10 @@ CHANGELOG: Final = "-state-changelog"
 def changelog_of(service: str) -> str:
     """Return the logical name of a service's changelog topic."""
     return service + CHANGELOG
+
+
+RECORDED: Final = (*TOPICS, *(changelog_of(service) for service in SERVICES))
+"""Every topic that checkers need, changelogs included."""
 
 
 @dataclass(frozen=True, slots=True)

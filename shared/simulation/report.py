@@ -93,10 +93,10 @@ def report(chronicle: Chronicle, packs: Packs, verdicts: Sequence[Verdict]) -> R
         contacts_merged=sum(len(entry.data.loans) - 1 for entry in granted),
         contacts_deferred=len({entry.data.request_id for entry in chronicle.of(PermitDeferred)}),
         contacts_refused=len({entry.data.request_id for entry in chronicle.of(PermitRefused)}),
-        contacts_made=sum(1 for _ in _made(chronicle)),
+        contacts_made=sum(1 for _ in contacts_made(chronicle)),
         contacts_withdrawn_in_time=len({chance.request_id for chance in met if not chance.contacted}),
         prevented_by_rule=_prevented(chronicle),
-        contacts_per_person=Spread.of(_per_window(chronicle)),
+        contacts_per_person=Spread.of(contacts_per_window(chronicle)),
         contacts_per_person_max=_cap(packs),
         chances_to_dun_after_payment=len(met),
         attempts_after_payment=sum(chance.contacted for chance in met),
@@ -120,7 +120,7 @@ def _days(chronicle: Chronicle) -> int:
     return (max(ticks) - min(ticks)) // DAY_MS if ticks else 0
 
 
-def _made(chronicle: Chronicle) -> Iterator[OutreachOutcome]:
+def contacts_made(chronicle: Chronicle) -> Iterator[OutreachOutcome]:
     """Yield one outcome of each contact that somebody made, with or without a permit."""
     seen: set[str] = set()
     for entry in chronicle.of(OutreachOutcome):
@@ -144,7 +144,7 @@ def _prevented(chronicle: Chronicle) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:RULES_SHOWN])
 
 
-def _per_window(chronicle: Chronicle) -> list[int]:
+def contacts_per_window(chronicle: Chronicle) -> list[int]:
     """Return, for each contact with a permit but a notice, how many the person had in the week that ends with it."""
     notices = {
         entry.data.permit_id
@@ -153,7 +153,7 @@ def _per_window(chronicle: Chronicle) -> list[int]:
     }
     zones = _zones(chronicle)
     days: dict[str, list[int]] = defaultdict(list)
-    for outcome in _made(chronicle):
+    for outcome in contacts_made(chronicle):
         if outcome.permit_id is not None and outcome.permit_id not in notices:
             zone = zones.get(outcome.borrower_id, "UTC")
             days[outcome.borrower_id].append(local_moment(outcome.occurred_ms, zone).day)

@@ -49,15 +49,16 @@ class Scenario:
         return World(self.setting, processors, deployment, self.lender(), self.gateway(), faults)
 
 
-def build_scenario(seed: int, loans: int, setting: Setting) -> Scenario:
-    """Return `loans` loans drawn from the seed, the twelve people's on top, and two records sent by mistake."""
+def build_scenario(seed: int, loans: int, setting: Setting, *, mistakes: bool = True) -> Scenario:
+    """Return `loans` loans drawn from the seed, the twelve people's on top, and, if asked, two records gone astray."""
     drawn = build_portfolio(seed, loans, setting.days)
     told = characters()
     people = (*drawn.people, *(character.person for character in told))
     accounts = (*drawn.accounts, *(account for character in told for account in character.accounts))
     script = tuple(one for character in told for one in character.script)
-    mistakes = tuple(_mistakes(drawn.accounts, setting))
-    return Scenario(seed, setting, Portfolio.of(people, accounts), told, (*script, *mistakes))
+    if mistakes:
+        script = (*script, *_mistakes(drawn.accounts, setting))
+    return Scenario(seed, setting, Portfolio.of(people, accounts), told, script)
 
 
 def _mistakes(accounts: Sequence[Account], setting: Setting) -> Iterator[Scripted]:
