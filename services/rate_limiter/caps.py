@@ -113,11 +113,10 @@ def _is_about(cap: Cap, contact: Contact, about: str | None, asking: Asking) -> 
 def _counts(cap: Cap, contact: Contact, callbacks: Sequence[Callback]) -> bool:
     if contact.channel not in cap.channels or contact.is_returned:
         return False
-    if contact.contact_class is not None and contact.contact_class in cap.exempt_classes:
-        return False
-    if cap.unit is Unit.ATTEMPT and contact.is_inbound:
-        return False
     if cap.unit is Unit.CONVERSATION and not contact.may_be_conversation:
+        return False
+    # Who was talked to was talked to, whatever for and whoever began it.
+    if cap.unit is Unit.ATTEMPT and (contact.is_inbound or contact.contact_class in cap.exempt_classes):
         return False
     if any(outcome in cap.not_counted for outcome in contact.outcomes):
         return False

@@ -247,7 +247,7 @@ class Desk:
             del self._pending[granted.id]
         self._spent[ruling.channel] = self._spent.get(ruling.channel, 0) + 1
         self._granted.append(ruling.channel.value)
-        self._answers.granted(permit, request.template, ruling.checked)
+        self._answers.granted(permit, request.template, self._judge.checked(permit))
         self._wakes.append(until)
 
     def _may_travel(self, other: Request, request: Request, ruling: Ruling) -> bool:

@@ -54,7 +54,6 @@ class Ruling:
     from_ms: int
     until_ms: int
     blocks: tuple[Block, ...]
-    checked: tuple[str, ...]
 
     @property
     def is_free(self) -> bool:
@@ -86,6 +85,7 @@ class Judge:
         self._spent = spent
         self._silent = frozenset(tick.silent)
         self._rules = packs.rules_for(state.profile.jurisdictions if state.profile is not None else ())
+        self._openings: dict[tuple[str, tuple[str, ...], int], tuple[tuple[int, int] | None, int | None]] = {}
 
     @property
     def caps(self) -> tuple[Cap, ...]:
@@ -133,7 +133,7 @@ class Judge:
             *self._awaited(request, contacts, at),
             *self._caps(asking, zones, contacts),
         ]
-        return Ruling(channel, point, at, until, _sorted(blocks), self._checked(asking, zones))
+        return Ruling(channel, point, at, until, _sorted(blocks))
 
     def objections(self, contact: Contact, contacts: list[Contact], at: int) -> tuple[Block, ...]:
         """Return the rules by which an open permit could not be granted any more (T-53)."""
@@ -144,8 +144,7 @@ class Judge:
         blocks.extend(self._switched(channel, contact.lender_id))
         blocks.extend(block(rule) for rule, _, _ in self.pauses(at, end))
         blocks.extend(block(rule.rule) for rule in self._closed_before(channel, zones, at, end))
-        asking = Asking(channel, point, contact.lender_id, contact.loan_ids, contact.contact_class, at, end)
-        blocks.extend(self._caps(asking, zones, [other for other in contacts if other.id != contact.id]))
+        blocks.extend(self._caps(_asking(contact, at), zones, [other for other in contacts if other.id != contact.id]))
         return _sorted(blocks)
 
     def earliest(self, request: Request, ruling: Ruling, contacts: list[Contact]) -> int | None:
@@ -237,14 +236,26 @@ class Judge:
         """Return what the hours forbid, and where they cut the interval."""
         blocks, opened, closes = [], 0, at + DAY_MS
         for rule in self._hours_for(channel, zones, at):
-            around = open_around(rule, zones, at)
-            if around is None or around[1] - at < LEAST_VALID_MS:
-                blocks.append(block(rule.rule, next_opening(rule, zones, at, LEAST_VALID_MS)))
+            around, opening = self._opening(rule, zones, at)
+            if around is None:
+                blocks.append(block(rule.rule, opening))
             else:
                 opened, closes = max(opened, around[0]), min(closes, around[1])
         if zones and not blocks:
             blocks = self._spread(channel, zones[0], request, at, (opened, closes))
         return blocks, min(until, closes)
+
+    def _opening(self, rule: Hours, zones: tuple[str, ...], at: int) -> tuple[tuple[int, int] | None, int | None]:
+        """Return the allowed interval around `at` if it lasts long enough, else None and the next such instant.
+
+        The wishes of one person ask the same again and again: answers are kept for this tick.
+        """
+        key = (rule.rule.id, zones, at)
+        if key not in self._openings:
+            around = open_around(rule, zones, at)
+            lasts = around is not None and around[1] - at >= LEAST_VALID_MS
+            self._openings[key] = (around, None) if lasts else (None, next_opening(rule, zones, at, LEAST_VALID_MS))
+        return self._openings[key]
 
     def _hours_for(self, channel: Channel, zones: tuple[str, ...], at: int) -> list[Hours]:
         return [rule for rule in self.hours if zones and channel in rule.channels and is_in_force(rule, zones, at)]
@@ -304,14 +315,29 @@ class Judge:
                     blocks.append(block(cap.rule, found.until_ms))
         return blocks
 
-    def _checked(self, asking: Asking, zones: tuple[str, ...]) -> tuple[str, ...]:
-        hours = [rule.rule.id for rule in self._hours_for(asking.channel, zones, asking.from_ms)]
+    def checked(self, permit: Contact) -> tuple[str, ...]:
+        """Return the ids of all rules that were asked before the permit."""
+        zones, at = self.zones(permit.point), permit.valid_from_ms
+        asking = _asking(permit, at)
+        hours = [rule.rule.id for rule in self._hours_for(permit.channel, zones, at)]
         caps = [
             cap.rule.id
             for cap in self.caps
-            if is_in_force(cap, zones, asking.from_ms) and concerns(cap, asking, self._state.callbacks)
+            if is_in_force(cap, zones, at) and concerns(cap, asking, self._state.callbacks)
         ]
         return tuple(sorted({*_ALWAYS_CHECKED, *hours, *caps}))
+
+
+def _asking(permit: Contact, at: int) -> Asking:
+    return Asking(
+        permit.channel,
+        permit.point,
+        permit.lender_id,
+        permit.loan_ids,
+        permit.contact_class,
+        at,
+        permit.valid_until_ms,
+    )
 
 
 _ALWAYS_CHECKED: Final = tuple(

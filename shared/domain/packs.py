@@ -75,10 +75,10 @@ class Hours:
 class Cap:
     """At most `limit` units per `per` in every window of `days` local days.
 
-    Counts contacts over `channels` and blocks those over `blocks`. Contacts of `exempt_classes` are neither counted nor
-    blocked; those that ended in an outcome of `not_counted` are given back; with `callback_exempt`, calls that the
-    person asked for are neither counted nor blocked (T-50). A cool-down is a cap of one conversation: after it the days
-    up to `days` (the day of the conversation is day 1) are blocked, whoever began it.
+    Counts contacts over `channels` and blocks those over `blocks`. Contacts of `exempt_classes` are not blocked, and
+    their attempts not counted; those that ended in an outcome of `not_counted` are given back; with `callback_exempt`,
+    calls that the person asked for are neither counted nor blocked (T-50). A cool-down is a cap of one conversation:
+    after it the days up to `days` (the day of the conversation is day 1) are blocked, whoever began it.
     """
 
     rule: RuleText
