@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import aclosing
+from heapq import heappop, heappush
 
 import click
 
@@ -21,6 +23,7 @@ from shared.contract.topics import DEAD_LETTERS, TOPICS
 from shared.kernel.zones import UnknownZone, to_local, zone
 from shared.runtime.records import Deployment, reader
 
+_HELD_MAX = 100_000
 _QUIET = tuple(name for name in TOPICS if name not in {LOAN_CLOCK, BORROWER_CLOCK})
 
 
@@ -62,12 +65,28 @@ def command(
             if not (from_start or until_end):
                 await reading.to_end()
             async with aclosing(reading.until_end() if until_end else reading.follow()) as records:
-                async for record in records:
-                    line = watcher.line(record)
-                    if line:
-                        click.echo(line)
+                # Partitions come one after another when they are read to their end; a person wants one story.
+                lines = _in_order(watcher, records, _HELD_MAX if until_end else 0)
+                async for line in lines:
+                    click.echo(line)
 
     talk(broker, prefix, follow)
+
+
+async def _in_order(watcher: Watcher, records: AsyncIterator[Recorded], held_max: int) -> AsyncIterator[str]:
+    """Yield the records' lines, each held back until so many later ones are known, the oldest first."""
+    held: list[tuple[int, int, str]] = []
+    number = 0
+    async for record in records:
+        line = watcher.line(record)
+        if line is None:
+            continue
+        number += 1
+        heappush(held, (record.appended_ms, number, line))
+        while len(held) > held_max:
+            yield heappop(held)[2]
+    while held:
+        yield heappop(held)[2]
 
 
 class Watcher:

@@ -38,6 +38,7 @@ def test_the_past_is_told_line_by_line(deployment: Deployment, run: Run) -> None
     assert "\x1b" not in out
     told = out.splitlines()
     assert len(told) == 5
+    assert told == sorted(told, key=lambda line: line[:19])
     assert sum("loan-7: CNY 1,000.00" in line or "CNY 1,000.00" in line for line in told) == 1
     assert any(place in line and "unreadable: not_json" in line for line in told)
     assert any("dead letter of lending.borrowers/0/7: not_json" in line for line in told)
