@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from services.credit_report.books import Books, Picture
 from services.credit_report.reasons import CreditSkip, Shut, Told
-from services.credit_report.state import NOTICES_MAX, Case, Clearance, CreditState, Month, Notice
+from services.credit_report.state import NOTICES_MAX, Case, Clearance, CreditState, Month, Notice, Proof
 from shared.contract.requests import (
     CREDIT_REPORTS,
     ClearancePurpose,
@@ -77,36 +77,20 @@ class Desk:
 
     # --- what the bureau is told
 
-    def tell(self, month: Month, picture: Picture, reason: Told | Shut, case: Case | None = None) -> None:
+    def tell(self, month: Month, picture: Picture, reason: Told | Shut, proof: Proof | None = None) -> None:
         """Report the month as the picture shows it: file it, or correct what was told."""
-        notice = valid_notice(case) if case is not None and picture.is_adverse else None
-        clearance = case.clearance if case is not None and notice is not None else None
-        self._report(month, picture, picture.code, reason, notice, clearance)
-        self.months[month.month] = replace(
-            self.months[month.month],
-            notice_id=notice.request_id if notice is not None else None,
-            permit_id=notice.permit_id if notice is not None else None,
-            notice_void=False,
-        )
+        self._report(month, picture, picture.code, reason, proof if picture.is_adverse else None)
 
     def tell_unknown(self, month: Month, picture: Picture, reason: Told | Shut) -> None:
         """Report that nothing can be said of the month: neither bad nor good."""
         shown = replace(picture, days_past_due=0, amount_overdue_minor=0)
-        self._report(month, shown, pboc.UNKNOWN, reason, None, None)
-        self.months[month.month] = replace(
-            self.months[month.month], judged=picture.code, notice_id=None, permit_id=None, notice_void=False
-        )
+        self._report(month, shown, pboc.UNKNOWN, reason, None)
 
-    def _report(
-        self, month: Month, picture: Picture, code: str, reason: Told | Shut, notice: Notice | None,
-        clearance: Clearance | None,
-    ) -> None:  # fmt: skip
+    def _report(self, month: Month, picture: Picture, code: str, reason: Told | Shut, proof: Proof | None) -> None:
         action = ReportAction.FILED if month.told is None else ReportAction.CORRECTED
-        after = replace(month, told=code, judged=code, version=month.version + 1, held_for=None)
+        after = Month(month.month, told=code, judged=picture.code, version=month.version + 1, proof=proof)
         self._change(
             after, picture, action, reason.value, code=code, before=month.told, adverse=pboc.is_adverse(code),
-            notice_permit_id=notice.permit_id if notice is not None else None,
-            clearance_id=clearance.clearance_id if clearance is not None else None,
         )  # fmt: skip
 
     def hold(self, month: Month, picture: Picture, reason: Shut) -> None:
@@ -120,7 +104,7 @@ class Desk:
     def withdraw(self, month: Month) -> None:
         """Take a month back that does not belong to the loan."""
         if month.told is not None:
-            after = replace(month, told=None, judged=None, version=month.version + 1, held_for=None, withdrawn=True)
+            after = Month(month.month, version=month.version + 1, withdrawn=True)
             shown = Picture(month.month, month.told, 0, 0, still_unpaid=False, caused_by=())
             self._change(
                 after, shown, ReportAction.WITHDRAWN, Told.DOES_NOT_BELONG.value, code=month.told, before=month.told,
@@ -129,10 +113,11 @@ class Desk:
         else:
             self.months[month.month] = replace(month, withdrawn=True)
 
-    def _change(  # noqa: PLR0913 - the parts of one event
+    def _change(
         self, after: Month, picture: Picture, action: ReportAction, reason: str, *, code: str, before: str | None,
-        adverse: bool, notice_permit_id: str | None = None, clearance_id: str | None = None,
+        adverse: bool,
     ) -> None:  # fmt: skip
+        proof = after.proof if adverse else None
         self.months[after.month] = after
         event = ReportChanged(
             borrower_id=primary_borrower(self.terms),
@@ -149,8 +134,8 @@ class Desk:
             currency=self.terms.currency,
             amount_overdue_minor=picture.amount_overdue_minor,
             reason=reason,
-            notice_permit_id=notice_permit_id,
-            clearance_id=clearance_id,
+            notice_permit_id=proof.permit_id if proof is not None else None,
+            clearance_id=proof.clearance_id if proof is not None else None,
             decided_ms=self.now,
             policy=self.policy_hash,
             caused_by=causes(self.state.touched, picture.caused_by),

@@ -248,9 +248,10 @@ def _with_void_notice(state: CreditState, data: ContactOutcome) -> CreditState:
 
 
 def _rests_on(month: Month, data: ContactOutcome) -> bool:
-    if month.notice_id is None:
+    if month.proof is None:
         return False
-    return month.notice_id == data.request_id or (data.permit_id is not None and month.permit_id == data.permit_id)
+    same_permit = data.permit_id is not None and month.proof.permit_id == data.permit_id
+    return same_permit or month.proof.notice_id == data.request_id
 
 
 def _with_clearance(state: CreditState, data: ClearanceAnswered) -> CreditState:

@@ -8,7 +8,7 @@ from typing import Final
 from services.credit_report.books import Picture
 from services.credit_report.desk import Desk, valid_notice
 from services.credit_report.reasons import CreditSkip, Shut
-from services.credit_report.state import Case, Notice, PersonHold
+from services.credit_report.state import Case, Notice, PersonHold, Proof
 from shared.contract.base import HoldReason
 from shared.contract.requests import WithdrawalReason
 from shared.domain.demand import objection, primary_borrower
@@ -23,8 +23,8 @@ _WITHDRAWN_FOR: Final = {
 }
 
 
-def advance(desk: Desk, case: Case, picture: Picture) -> Shut | None:
-    """Take a month as far as it goes now; return what keeps the gate shut, None when it stands open."""
+def advance(desk: Desk, case: Case, picture: Picture) -> Shut | Proof:
+    """Take a month as far as it goes now; return what keeps the gate shut, or the proof that it stands open."""
     shut = _left_alone(desk)
     notice = valid_notice(case)
     if notice is None:
@@ -133,7 +133,7 @@ def _why_failed(notice: Notice) -> Shut:
     return Shut.NOTICE_REFUSED if notice.refused else Shut.NOTICE_NOT_SENT
 
 
-def _toward_clearance(desk: Desk, case: Case, notice: Notice, picture: Picture) -> Shut | None:
+def _toward_clearance(desk: Desk, case: Case, notice: Notice, picture: Picture) -> Shut | Proof:
     asked = case.clearance
     if asked is None:
         desk.ask_clearance(case, notice, picture)
@@ -142,7 +142,7 @@ def _toward_clearance(desk: Desk, case: Case, notice: Notice, picture: Picture) 
         desk.skip(CreditSkip.AWAITING_GATE, case.month)
         return Shut.AWAITING_CLEARANCE
     if asked.cleared:
-        return None
+        return Proof(notice.request_id, notice.permit_id, asked.clearance_id)
     if desk.now >= asked.answered_ms + desk.rules.clearance_again_ms:
         desk.ask_clearance(case, notice, picture)
     return Shut.CLEARANCE_REFUSED

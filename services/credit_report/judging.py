@@ -10,7 +10,7 @@ from services.credit_report.books import Picture
 from services.credit_report.desk import Desk
 from services.credit_report.gate import advance, is_barred
 from services.credit_report.reasons import CreditSkip, Shut, Told
-from services.credit_report.state import Month
+from services.credit_report.state import Month, Proof
 from shared.contract.requests import WithdrawalReason
 from shared.domain import pboc
 from shared.domain.loan_dates import start_of_business_date
@@ -98,20 +98,12 @@ def _judge_told(desk: Desk, month: Month, told: str, picture: Picture) -> None:
         desk.skip(CreditSkip.UNCHANGED, month.month)
     elif not picture.is_adverse or pboc.severity(picture.code) < pboc.severity(told):
         desk.close_case(month.month, WithdrawalReason.PAID)
-        _correct(desk, month, picture)
+        desk.tell(month, picture, Told.LATE_FACT, month.proof)
     elif told == pboc.UNKNOWN:
         desk.months[month.month] = replace(month, judged=picture.code)
         desk.skip(CreditSkip.KEPT_AS_UNKNOWN, month.month)
     else:
         _through_gate(desk, month, picture)
-
-
-def _correct(desk: Desk, month: Month, picture: Picture) -> None:
-    """Correct to what helps: the notice behind an adverse code stays its proof when the code becomes milder."""
-    desk.tell(month, picture, Told.LATE_FACT)
-    if picture.is_adverse:
-        after = desk.months[month.month]
-        desk.months[month.month] = replace(after, notice_id=month.notice_id, permit_id=month.permit_id)
 
 
 def _through_gate(desk: Desk, month: Month, picture: Picture) -> None:
@@ -123,8 +115,8 @@ def _through_gate(desk: Desk, month: Month, picture: Picture) -> None:
         _give_up(desk, month, picture, Told.PAID_IN_WAITING_TIME, WithdrawalReason.PAID)
         return
     shut = advance(desk, case, picture)
-    if shut is None:
-        desk.tell(month, picture, Told.GATE_PASSED, desk.cases[month.month])
+    if isinstance(shut, Proof):
+        desk.tell(month, picture, Told.GATE_PASSED, shut)
         del desk.cases[month.month]
     elif desk.now >= desk.deadline_ms(case):
         _give_up(desk, month, picture, shut, WithdrawalReason.SUPERSEDED)

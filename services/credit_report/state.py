@@ -75,6 +75,15 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """That an adverse report passed the gate."""
+
+    notice_id: str
+    permit_id: str | None
+    clearance_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Month:
     """A month whose cut-off has passed."""
 
@@ -87,8 +96,8 @@ class Month:
     withdrawn: bool = False
     held_for: str | None = None
     """The reason said last for holding it."""
-    notice_id: str | None = None
-    permit_id: str | None = None
+    proof: Proof | None = None
+    """Behind an adverse code; it stays the proof when the code becomes milder."""
     notice_void: bool = False
     """The notice behind an adverse code bounced after all."""
 

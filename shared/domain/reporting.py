@@ -157,9 +157,9 @@ def _rules(content: dict[str, Any], where: str) -> ReportingRules:
         # Through JSON: there a list may be a tuple and a word an enum's value, and nothing else is coerced.
         rules = _RULES.validate_json(json.dumps(content, default=str))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = str(first["loc"][0]) if first["loc"] else "table"
-        raise PolicyError(f"{where}.{key}", str(first["msg"])) from error
+        key = error.errors()[0]["loc"][:1]
+        wrong = [str(one["msg"]) for one in error.errors() if one["loc"][:1] == key]
+        raise PolicyError(".".join((where, *map(str, key))), ", or: ".join(wrong)) from error
     _check(rules, where)
     return rules
 
