@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
@@ -101,19 +101,14 @@ class House:
     def __init__(self, broker: str, directory: Path, name: str, **settings: Any) -> None:
         self.directory = directory
         self.directory.mkdir(parents=True, exist_ok=True)
-        given = {"session_timeout_seconds": 6.0, "transaction_timeout_seconds": 10.0, **settings}
-        self.settings = (
-            Settings(
-                broker=broker,
-                prefix=name,
-                loan_partitions=3,
-                borrower_partitions=2,
-                data_directory=directory / "data",
-                **given,
-            )
-            if "loan_partitions" not in given
-            else Settings(broker=broker, prefix=name, data_directory=directory / "data", **given)
-        )
+        given = {
+            "session_timeout_seconds": 6.0,
+            "transaction_timeout_seconds": 10.0,
+            "loan_partitions": 3,
+            "borrower_partitions": 2,
+            **settings,
+        }
+        self.settings = Settings(broker=broker, prefix=name, data_directory=directory / "data", **given)
         self.processes: list[Process] = []
         self.number = 0
         self.random = random.Random(name)
@@ -123,7 +118,7 @@ class House:
         values |= {"instance": instance}
         return {VARIABLE_PREFIX + k.upper(): str(v) for k, v in values.items() if v is not None}
 
-    async def __aenter__(self) -> House:
+    async def __aenter__(self) -> Self:
         async with TopicAdmin(self.settings) as admin:
             await admin.create()
         return self
@@ -299,7 +294,8 @@ def _difference(service: str, partition: int, wanted: Any, real: Any) -> str:
             at = next(
                 (i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right))
             )
-            return f"{service}/{partition} {place}: {len(left)} wanted, {len(right)} real, first at {at}: {left[at : at + 1]} {right[at : at + 1]}"
+            pair = f"{left[at : at + 1]} {right[at : at + 1]}"
+            return f"{service}/{partition} {place}: {len(left)} wanted, {len(right)} real, first at {at}: {pair}"
     return "equal"
 
 

@@ -5,7 +5,7 @@ No transactions, no queues, no due index: a dictionary of states and a sort at e
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +86,7 @@ class _Fold:
                 self.fact(topic, log[self.next[topic]], tick, policy)
                 self.next[topic] += 1
         self.result.at = tick.at
+        self.spent: Counter[str] = Counter()
         if offset >= self.born:
             for _, key in sorted((at, key) for key, at in self.result.wakes.items() if at <= tick.at):
                 self.wake(key, tick, policy)
@@ -115,7 +116,8 @@ class _Fold:
                 self.result.verdicts[step.verdict] += 1
 
     def wake(self, key: bytes, tick: Tick, policy: Any) -> None:
-        step = self.processor.decide(self.result.states[key], key.decode(), Wake(tick), tick.at, policy)
+        step = self.processor.decide(self.result.states[key], key.decode(), Wake(tick, self.spent), tick.at, policy)
+        self.spent.update(step.spends)
         self.keep(key, step.state, None if step.wake_at is None else max(step.wake_at, tick.at + 1))
         for ordinal, emit in enumerate(step.events):
             data: Any = emit.data

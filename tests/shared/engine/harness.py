@@ -13,7 +13,7 @@ from shared.engine.progress import Progress, birth, decode_progress
 from shared.engine.store import PROGRESS_KEY, STATE_PREFIX, MemoryStore
 from shared.engine.transaction import Transaction
 from tests.shared.engine.fold import Folded, LogRecord
-from tests.shared.engine.toy import START_MS, due, repayment, tick
+from tests.shared.engine.toy import GATE, START_MS, due, repayment, tick, wish
 
 
 class Harness:
@@ -138,6 +138,20 @@ def random_logs(
         clock.append(LogRecord(number + (clock[-1].offset // 3 if clock else 0), None, value))
     clock.append(LogRecord(clock[-1].offset + 1, None, tick(at + 50 * 3_600_000, ends)[1]))
     return logs
+
+
+def gate_logs(seed: int) -> dict[str, list[LogRecord]]:
+    """Return logs of the gate's one partition: many wishes at once, so that the lines of a tick run out."""
+    rnd = random.Random(seed)
+    wishes = [LogRecord(i, *wish(f"B{rnd.randrange(25)}", i)) for i in range(80)]
+    ticks, at, barrier = [], START_MS, 0
+    for number in range(12):
+        barrier = min(80, barrier + rnd.randrange(30))
+        at += rnd.choice((1000, 3_600_000))
+        silent = ("reminder/1",) if rnd.random() < 0.2 else ()
+        ticks.append(LogRecord(number, *tick(at, {GATE.reads[0]: barrier}, silent=silent)))
+    ticks.append(LogRecord(12, *tick(at + 90_000_000, {GATE.reads[0]: 80})))
+    return {GATE.reads[0]: wishes, GATE.reads[1]: [], GATE.clock: ticks}
 
 
 def _random_record(rnd: random.Random, first: bool, mine: list[str], names: list[str], offset: int) -> LogRecord:

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from shared.contract.codec import Envelope, decode
 from shared.contract.loans import DUE_DATES
+from shared.contract.outreach import LOAN_CONTACTS, OUTREACH
 from shared.contract.repayments import REPAYMENTS
 from shared.contract.requests import REMINDERS
 from shared.contract.ticks import LOAN_CLOCK
@@ -14,11 +15,11 @@ from shared.engine.progress import birth
 from shared.engine.store import MemoryStore
 from shared.kernel.step import Emit, Step
 from tests.shared.engine.fold import LogRecord, fold
-from tests.shared.engine.harness import Harness, assert_equal, random_logs
-from tests.shared.engine.toy import HOUR_MS, LOANS, POLICY, START_MS, ToyLoan, deployment, due, repayment, tick
+from tests.shared.engine.harness import Harness, assert_equal, gate_logs, random_logs
+from tests.shared.engine.toy import GATE, HOUR_MS, LOANS, POLICY, START_MS, ToyLoan, deployment, due, repayment, tick
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     facts_and_wakes=st.sampled_from((1, 2, 7, 50, 1000)),
@@ -37,9 +38,26 @@ def test_every_cut_and_every_crash_gives_the_bytes_of_the_plain_fold(seed, facts
     assert_equal(harness, folded)
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    facts_and_wakes=st.sampled_from((1, 3, 1000)),
+    crash=st.sampled_from((0.0, 0.3)),
+)
+def test_a_shared_allowance_is_spent_alike_whatever_the_cuts(seed, facts_and_wakes, crash):
+    """What the keys woken before took of a tick's allowance is known to those that follow, after a crash too."""
+    where = deployment(Limits(facts_and_wakes, 512), borrowers=1)
+    logs = gate_logs(seed)
+    harness = Harness(GATE, where, 0, logs, seed, crash)
+    harness.run()
+    folded = fold(GATE, where.topology, 0, logs, policies=where.policies)
+    assert len(folded.outputs[OUTREACH, 0]) > 20
+    assert_equal(harness, folded)
+
+
 def one_partition(**logs):
     """Return a harness over one partition whose logs are given as lists of (key, value)."""
-    named = {"dues": DUE_DATES, "paid": REPAYMENTS, "clock": LOAN_CLOCK}
+    named = {"dues": DUE_DATES, "paid": REPAYMENTS, "back": LOAN_CONTACTS, "clock": LOAN_CLOCK}
     records = {
         topic: [LogRecord(i, key, value) for i, (key, value) in enumerate(logs.get(name, ()))]
         for name, topic in named.items()
@@ -94,7 +112,7 @@ def test_a_barrier_never_goes_back():
     clock = [tick(START_MS, {DUE_DATES: 2}), tick(START_MS + 1, {DUE_DATES: 1})]
     harness = one_partition(dues=[due("L1", 1), due("L2", 1)], clock=clock)
     harness.run()
-    assert harness.loop.progress.offsets == {DUE_DATES: 2, REPAYMENTS: 0}
+    assert harness.loop.progress.offsets == {DUE_DATES: 2, REPAYMENTS: 0, LOAN_CONTACTS: 0}
 
 
 def test_a_service_born_late_applies_old_facts_but_old_ticks_wake_nobody():
@@ -145,6 +163,7 @@ def test_a_misrouted_key_is_a_dead_letter_that_names_the_partitioner_that_explai
     logs = {
         DUE_DATES: [LogRecord(0, *due(crc_only, 1))],
         REPAYMENTS: [],
+        LOAN_CONTACTS: [],
         LOAN_CLOCK: [LogRecord(0, *tick(START_MS, {DUE_DATES: 1}))],
     }
     harness = Harness(LOANS, where, 0, logs)

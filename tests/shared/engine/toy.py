@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
 from shared.contract.base import Amounts
 from shared.contract.codec import Envelope, encode
 from shared.contract.loans import DUE_DATES, InstalmentScheduled
-from shared.contract.outreach import OUTREACH, PermitWithdrawn
+from shared.contract.outreach import LOAN_CONTACTS, OUTREACH, ClearanceAnswered, PermitWithdrawn
 from shared.contract.repayments import REPAYMENTS, RepaymentReceived
-from shared.contract.requests import ESCALATIONS, REMINDERS, ContactWithdrawn, WithdrawalReason
+from shared.contract.requests import ESCALATIONS, REMINDERS, ClearancePurpose, ContactWithdrawn, WithdrawalReason
 from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, Switch, Tick
 from shared.contract.topics import TOPICS, Keyed
 from shared.engine.epoch import Deployment, Limits
@@ -24,6 +25,7 @@ HOUR_MS = 3_600_000
 POLICY = "a1"
 AGAIN_MS = 3 * HOUR_MS
 MOST = 4
+LINES = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class ToyLoan:
     open_minor: int = 0
     asked: int = 0
     doubted: int = 0
+    answered: int = 0
     seen: tuple[str, ...] = ()
 
 
@@ -57,6 +60,8 @@ def decide_loan(state: ToyLoan | None, key: str, given: Input, now: int, policy:
             return Step(changed, wake_at=now + (due.revision * HOUR_MS))
         case Fact(data=RepaymentReceived() as payment):
             return Step(replace(loan, open_minor=max(0, loan.open_minor - payment.amount_minor)), wake_at=now)
+        case Fact(data=ClearanceAnswered()):
+            return Step(replace(loan, answered=loan.answered + 1), wake_at=_next(loan, now))
         case Wake():
             return _wake(loan, key, now)
     raise AssertionError(given)
@@ -105,26 +110,38 @@ def decide_gate(state: ToyGate | None, key: str, given: Input, now: int, policy:
             return Step(replace(gate, pending=pending), wake_at=max(now, gate.last_ms + HOUR_MS))
         case Fact() | Unreadable():
             return Step(state)
-        case Wake(tick=tick):
-            return _grant(gate, key, now, tick)
+        case Wake(tick=tick, spent=spent):
+            return _grant(gate, key, now, tick, spent)
 
 
-def _grant(gate: ToyGate, key: str, now: int, tick: Tick) -> Step[ToyGate]:
+def _grant(gate: ToyGate, key: str, now: int, tick: Tick, spent: Mapping[str, int]) -> Step[ToyGate]:
     if not gate.pending:
         return Step(state=gate, skips=(Skip("nothing_pending", key),))
     if any(pair.startswith("reminder/") for pair in tick.silent):
         return Step(gate, wake_at=now + 1, skips=(Skip("upstream_behind", key),))
+    if spent.get("line", 0) >= LINES:
+        return Step(gate, wake_at=now + 1, skips=(Skip("no_line_free", key),))
     first = min(gate.pending)
     left = tuple(p for p in gate.pending if p != first)
-    event = PermitWithdrawn(borrower_id=key, permit_id=first, reason="toy", decided_ms=now)
+    permit = PermitWithdrawn(borrower_id=key, permit_id=first, reason="toy", decided_ms=now)
+    loan = first.split("-")[0]
+    echo = ClearanceAnswered(
+        loan_id=loan,
+        borrower_id=key,
+        clearance_id=first,
+        purpose=ClearancePurpose.REFERRAL,
+        cleared=True,
+        answered_ms=now,
+    )
     again = now + HOUR_MS if left else None
-    return Step(ToyGate(left, gate.granted + 1, now), (Emit(OUTREACH, key, event),), again)
+    events = (Emit(OUTREACH, key, permit), Emit(LOAN_CONTACTS, loan, echo))
+    return Step(ToyGate(left, gate.granted + 1, now), events, again, spends=("line",))
 
 
 LOANS: Processor[ToyLoan] = Processor(
     name="reminder",
     clock=LOAN_CLOCK,
-    reads=(DUE_DATES, REPAYMENTS),
+    reads=(DUE_DATES, REPAYMENTS, LOAN_CONTACTS),
     writes=(REMINDERS,),
     owns=(DUE_DATES, REPAYMENTS),
     state=ToyLoan,
@@ -134,7 +151,7 @@ GATE: Processor[ToyGate] = Processor(
     name="rate_limiter",
     clock=BORROWER_CLOCK,
     reads=(REMINDERS, ESCALATIONS),
-    writes=(OUTREACH,),
+    writes=(OUTREACH, LOAN_CONTACTS),
     owns=(REMINDERS,),
     state=ToyGate,
     decide=decide_gate,
@@ -170,6 +187,18 @@ def repayment(loan: str, number: int, minor: int = 50) -> tuple[bytes, bytes]:
         loan_id=loan, payment_id=f"p{number}", amount_minor=minor, currency="CNY", value_date=date(2024, 2, 10)
     )
     return loan.encode(), encode(Envelope(f"paid-{loan}-{number}", "/lender", data.TYPE, data))
+
+
+def wish(borrower: str, number: int) -> tuple[bytes, bytes]:
+    """Return key and value of a request at the gate."""
+    data = ContactWithdrawn(
+        borrower_id=borrower,
+        request_id=f"L{number}-0",
+        loan_id=f"L{number}",
+        reason=WithdrawalReason.PAID,
+        caused_by=("1",),
+    )
+    return borrower.encode(), encode(Envelope(f"wish-{number}", "/duecourse/reminder/0", data.TYPE, data))
 
 
 def tick(
