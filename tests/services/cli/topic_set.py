@@ -52,7 +52,7 @@ async def _complete(deployment: Deployment) -> bool:
 
 
 async def _put(deployment: Deployment, topic: str, key: bytes | None, value: bytes | None, headers=()) -> str:
-    async with publisher(deployment) as out:
+    async with publisher(deployment, Partitioner.MURMUR2) as out:
         place = await (await out.send(topic, key, value, headers))
     return f"{topic}/{place.partition}/{place.offset}"
 
