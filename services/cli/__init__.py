@@ -19,6 +19,7 @@ from services.cli.errors import UserError
 __all__ = ["COMMANDS", "UserError", "duecourse", "main"]
 
 COMMANDS: Final[dict[str, str]] = {
+    "demo": "services.cli.demo",
     "run": "services.cli.run",
     "topics": "services.cli.topics",
     "publish": "services.cli.publish",

@@ -14,24 +14,24 @@ from shared.contract.outreach import OUTREACH
 from shared.contract.ticks import BORROWER_CLOCK
 from shared.runtime.participant import Participant
 from shared.runtime.settings import Settings
-from shared.simulation.gateway import Gateway
-from shared.simulation.lender import Lender
 from shared.simulation.log import Publication
+from shared.simulation.scenario import Scenario
 
 SIMULATORS: Final = "simulators"
 
 
-async def play(settings: Settings, lender: Lender, gateway: Gateway, acts: Acts, end_ms: int) -> None:
+async def play(settings: Settings, scenario: Scenario, acts: Acts) -> None:
     """Answer every tick up to the last."""
+    lender, gateway = scenario.lender(), scenario.gateway()
     async with Participant(settings, SIMULATORS, BORROWER_CLOCK, reads=(OUTREACH, OUTCOMES)) as simulators:
         async for moment in simulators.moments():
             gateway.hear(moment.records[OUTREACH])
             lender.hear(moment.records[OUTCOMES])
             await acts.perform(moment.at)
-            said = (*acts.strays(moment.at), *gateway.answer(moment.at), *lender.answer(moment.at))
+            said = (*gateway.answer(moment.at), *lender.answer(moment.at))
             await _publish(simulators, said)
             await simulators.answer(moment)
-            if moment.at >= end_ms:
+            if moment.at >= scenario.setting.end_ms:
                 return
 
 

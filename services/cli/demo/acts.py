@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from services.cli.dead_letter_book import read_book
@@ -15,34 +13,24 @@ from services.cli.demo.progress import Screen
 from services.cli.demo.script import KILLED, SILENT, Script
 from services.cli.demo.troupe import Troupe
 from shared.contract.codec import DeadReason
-from shared.contract.repayments import REPAYMENTS, RepaymentReceived
-from shared.kernel.ids import derive_id
-from shared.kernel.zones import format_instant, local_date
 from shared.runtime.records import Deployment
 from shared.runtime.settings import Settings
-from shared.simulation.desk import publication
-from shared.simulation.log import Publication
-from shared.simulation.portfolio import Account, Portfolio
 
-GARBAGE: Final = b'{"specversion":"1.0","type":"lending.repayment.received.v1","data":{"amount_minor":12'
 COMMAND_SECONDS_MAX: Final = 60
 
 
 class Acts:
     """The things that happen besides lenders and gateways, at each tick before it is answered."""
 
-    def __init__(
-        self, script: Script, settings: Settings, troupe: Troupe, portfolio: Portfolio, screen: Screen
-    ) -> None:
-        self._script = script
+    def __init__(self, script: Script, settings: Settings, troupe: Troupe, screen: Screen) -> None:
         self._settings = settings
         self._troupe = troupe
-        self._accounts = portfolio.accounts
         self._screen = screen
+        step_ms = script.setting.step_ms
         self._due: dict[int, Callable[[int], Awaitable[None]]] = {
             script.kill_ms: self._kill,
-            script.silence.from_at - script.step_ms: self._stop,
-            script.silence.until_at - script.step_ms: self._resume,
+            script.silence.from_at - step_ms: self._stop,
+            script.silence.until_at - step_ms: self._resume,
             script.repair_ms: self._repair,
         }
 
@@ -53,25 +41,6 @@ class Acts:
         act = self._due.get(at)
         if act is not None:
             await act(at)
-
-    def strays(self, at: int) -> Sequence[Publication]:
-        """Return what somebody sends by mistake at the tick: half a record, and a whole one to the wrong partition."""
-        if at != self._script.garbage_ms:
-            return ()
-        broken, strayed = self._two_accounts()
-        payment = RepaymentReceived(
-            loan_id=strayed.loan_id,
-            payment_id=f"{strayed.loan_id}-strayed",
-            amount_minor=1,
-            currency=strayed.terms.currency,
-            value_date=local_date(at, strayed.terms.accounting_zone) - timedelta(days=1),
-        )
-        event_id = derive_id("demo", "strayed", strayed.loan_id)
-        said = publication(payment, event_id, f"/lenders/{strayed.terms.lender_id}", at)
-        right = self._settings.topology.partition_of(REPAYMENTS, strayed.loan_id.encode())
-        wrong = (right + 1) % self._settings.loan_partitions
-        self._screen.happened(at, "somebody sends half a repayment, and a whole one to the wrong partition")
-        return Publication(REPAYMENTS, broken.loan_id.encode(), GARBAGE), replace(said, partition=wrong)
 
     async def _kill(self, at: int) -> None:
         self._troupe.kill(KILLED, wipe=True)
@@ -84,11 +53,6 @@ class Acts:
     async def _resume(self, at: int) -> None:
         self._troupe.resume(SILENT)
         self._screen.happened(at, f"{SILENT} is back and works off what it missed, without a burst")
-
-    def _two_accounts(self) -> tuple[Account, Account]:
-        """Two loans of nobody who is followed: their stories stay their own."""
-        ordinary = [account for account in self._accounts if account.boarded is None]
-        return ordinary[0], ordinary[1]
 
     async def _repair(self, at: int) -> None:
         """Put the dead letters right by the operators' own commands."""
@@ -115,9 +79,3 @@ class Acts:
         output, _ = await asyncio.wait_for(process.communicate(), COMMAND_SECONDS_MAX)
         for line in output.decode(errors="replace").splitlines():
             self._screen.say(f"    {line}")
-
-
-def curtain(script: Script) -> str:
-    """Return one line that says what is played."""
-    first, last = format_instant(script.start_ms)[:10], format_instant(script.end_ms)[:10]
-    return f"{script.loans:,} loans from {first} to {last}, one tick an hour, seed {script.seed}"

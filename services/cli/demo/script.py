@@ -7,9 +7,11 @@ from typing import Final
 
 from shared.engine.conductor import PlannedSilence
 from shared.kernel.zones import DAY_MS, HOUR_MS
-from shared.simulation.portfolio import START_MS
+from shared.simulation.scenario import Scenario, build_scenario
+from shared.simulation.world import Setting
 
-SERVICES: Final = ("reminder", "escalation", "credit_report", "rate_limiter")
+PARTITIONS: Final = 2
+"""Of every keyed topic: each adds a transaction per service and hour, and two show all there is to see."""
 KILLED: Final = "reminder"
 SILENT: Final = "escalation"
 
@@ -21,42 +23,38 @@ class Script:
     seed: int = 7
     loans: int = 1_000
     days: int = 60
-    start_ms: int = START_MS
-    step_ms: int = HOUR_MS
-    loan_partitions: int = 2
-    borrower_partitions: int = 2
 
     @property
-    def end_ms(self) -> int:
-        """The last tick."""
-        return self.start_ms + self.days * DAY_MS
+    def setting(self) -> Setting:
+        """When and how large the world is."""
+        return Setting(self.days, loan_partitions=PARTITIONS, borrower_partitions=PARTITIONS)
+
+    @property
+    def scenario(self) -> Scenario:
+        """Everybody and everything outside duecourse."""
+        return build_scenario(self.seed, self.loans, self.setting)
 
     @property
     def steps(self) -> int:
         """How many ticks there are."""
-        return (self.end_ms - self.start_ms) // self.step_ms + 1
+        setting = self.setting
+        return (setting.end_ms - setting.start_ms) // setting.step_ms + 1
 
-    def _on_day(self, share: float, hour: int) -> int:
-        """The instant at `hour` of the day that lies at `share` of the whole."""
-        return self.start_ms + int(self.days * share) * DAY_MS + hour * HOUR_MS
+    @property
+    def repair_ms(self) -> int:
+        """When an operator puts right what was sent by mistake (`shared.simulation.scenario` says when that was)."""
+        return self._on_day(5, 8)
 
     @property
     def kill_ms(self) -> int:
         """When a service is killed as by a power cut and its disk wiped."""
-        return self._on_day(0.2, 9)
+        return self._on_day(self.days // 4, 9)
 
     @property
     def silence(self) -> PlannedSilence:
         """The six hours in which a loan service is down."""
-        begins = self._on_day(0.4, 2)
+        begins = self._on_day(self.days // 2, 2)
         return PlannedSilence(SILENT, begins, begins + 6 * HOUR_MS)
 
-    @property
-    def garbage_ms(self) -> int:
-        """When somebody sends bytes that nobody can read, and a repayment to the wrong partition."""
-        return self._on_day(0.5, 10)
-
-    @property
-    def repair_ms(self) -> int:
-        """When an operator puts the dead letters right."""
-        return self.garbage_ms + 5 * HOUR_MS
+    def _on_day(self, day: int, hour: int) -> int:
+        return self.setting.start_ms + day * DAY_MS + hour * HOUR_MS

@@ -11,22 +11,20 @@ from time import monotonic
 from typing import Final
 
 from services.cli.demo.actors import SIMULATORS, play
-from services.cli.demo.acts import Acts, curtain
+from services.cli.demo.acts import Acts
 from services.cli.demo.progress import Screen
-from services.cli.demo.script import SERVICES, Script
+from services.cli.demo.script import PARTITIONS, Script
 from services.cli.demo.troupe import Troupe
 from shared.contract.recorded import Recorded
 from shared.contract.ticks import TimeMode
-from shared.contract.topics import CLOCK, TOPICS
+from shared.contract.topics import CLOCK, SERVICES
 from shared.kernel.zones import format_instant
 from shared.runtime.local_kafka import LocalKafka
 from shared.runtime.log_directory import write_log
 from shared.runtime.records import Deployment, read_records
 from shared.runtime.settings import Settings
 from shared.runtime.topics import TopicAdmin
-from shared.simulation.gateway import Gateway
-from shared.simulation.lender import Lender
-from shared.simulation.portfolio import Portfolio
+from shared.simulation.log import RECORDED
 
 PREFIX: Final = "demo"
 CLOCK_POLL_MS: Final = 2
@@ -51,13 +49,13 @@ class Stage:
         self._screen = screen
         self._troupe = Troupe(folder / "processes")
 
-    def perform(self, portfolio: Portfolio, lender: Lender, gateway: Gateway) -> Performed:
+    def perform(self) -> Performed:
         """Let the days pass, record the topics, and leave no process behind, however it ends."""
         broker = LocalKafka(self._folder / "kafka", die_with_starter=True)
         self._screen.say("starting a real Kafka on loopback ...")
         try:
             settings = self._settings(broker.start())
-            return asyncio.run(self._perform(settings, portfolio, lender, gateway))
+            return asyncio.run(self._perform(settings))
         finally:
             self._troupe.close()
             broker.stop()
@@ -69,19 +67,19 @@ class Stage:
             broker=broker,
             prefix=PREFIX,
             mode=TimeMode.SIMULATED,
-            loan_partitions=self._script.loan_partitions,
-            borrower_partitions=self._script.borrower_partitions,
+            loan_partitions=PARTITIONS,
+            borrower_partitions=PARTITIONS,
         )
 
-    async def _perform(self, settings: Settings, portfolio: Portfolio, lender: Lender, gateway: Gateway) -> Performed:
+    async def _perform(self, settings: Settings) -> Performed:
         async with TopicAdmin(settings) as admin:
             await admin.create()
         self._start_services(settings)
-        self._screen.say(curtain(self._script))
-        acts = Acts(self._script, settings, self._troupe, portfolio, self._screen)
+        script, acts = self._script, Acts(self._script, settings, self._troupe, self._screen)
+        self._screen.say(f"{script.loans:,} loans and the twelve people's, {script.days} days, one tick an hour")
         started = monotonic()
         with self._screen.running():
-            await play(settings, lender, gateway, acts, self._script.end_ms)
+            await play(settings, script.scenario, acts)
         seconds = monotonic() - started
         await self._everybody_done()
         return Performed(await self._record(settings), seconds, self._troupe.own_exits)
@@ -92,9 +90,9 @@ class Stage:
         for service in SERVICES:
             own = ("--instance", f"{service}-1", "--data", str(disks / service), "--log-level", "info")
             self._troupe.start(service, ("run", service, *where, *own), disks / service)
-        silence = self._script.silence
+        setting, silence = self._script.setting, self._script.silence
         interval = f"{silence.service},{format_instant(silence.from_at)},{format_instant(silence.until_at)}"
-        days = ("--from", format_instant(self._script.start_ms), "--until", format_instant(self._script.end_ms))
+        days = ("--from", format_instant(setting.start_ms), "--until", format_instant(setting.end_ms))
         pace = ("--poll-ms", str(CLOCK_POLL_MS), "--gateways", SIMULATORS, "--silence", interval)
         self._troupe.start(CLOCK, ("run", CLOCK, *where, *days, *pace), disks / CLOCK)
         pids = json.dumps(self._troupe.pids, indent=2)
@@ -107,6 +105,6 @@ class Stage:
     async def _record(self, settings: Settings) -> list[Recorded]:
         self._screen.say("recording the topics ...")
         deployment = Deployment(settings.broker, settings.prefix)
-        records = [record async for record in read_records(deployment, tuple(TOPICS))]
+        records = [record async for record in read_records(deployment, RECORDED)]
         write_log(self._folder / "log", records)
         return records

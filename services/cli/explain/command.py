@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
 
 import click
 
@@ -12,17 +11,12 @@ from services.cli.errors import UserError
 from services.cli.explain.case import Case, case_of
 from services.cli.explain.recomputed import Recomputed, recompute
 from services.cli.explain.telling import Line, lines_of, next_steps, reader_of, shorten, silences
+from services.cli.processors import PROCESSORS
 from services.cli.sources import Source, policy_option, source_options
-from services.credit_report.processor import PROCESSOR as CREDIT_REPORT
-from services.escalation.processor import PROCESSOR as ESCALATION
-from services.rate_limiter.processor import PROCESSOR as RATE_LIMITER
-from services.reminder.processor import PROCESSOR as REMINDER
 from shared.contract.recorded import Recorded
+from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK
 from shared.domain.policy import Policy
-from shared.engine.processor import Processor
 from shared.engine.topology import Topology
-
-LOAN_PROCESSORS: Final[tuple[Processor[Any], ...]] = (REMINDER, ESCALATION, CREDIT_REPORT)
 
 
 @click.command()
@@ -60,9 +54,8 @@ def command(
 def recomputed(case: Case, records: Sequence[Recorded], topology: Topology, policy: Policy) -> list[Recomputed]:
     """Run all services' rules again over the case's loans and people."""
     policies = {policy.hash: policy}
-    loans, people = frozenset(case.loans), frozenset(case.borrowers)
-    found = [recompute(processor, records, loans, topology, policies) for processor in LOAN_PROCESSORS]
-    return [*found, recompute(RATE_LIMITER, records, people, topology, policies)]
+    keys = {LOAN_CLOCK: frozenset(case.loans), BORROWER_CLOCK: frozenset(case.borrowers)}
+    return [recompute(processor, records, keys[processor.clock], topology, policies) for processor in PROCESSORS]
 
 
 def _heading(case: Case) -> str:
