@@ -14,15 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from shared.contract.base import Amounts
+from shared.contract.loans import DueDateConvention
 from shared.domain.holds import days_paused
 from shared.domain.loan_allocation import Obligation, allocate
 from shared.domain.loan_amounts import NOTHING, Parts, amounts_of, minus, plus
 from shared.domain.loan_dates import NO_CALENDARS, Calendars, moved_due_date
 from shared.domain.loan_fit import charge_misfit, instalment_misfit, payment_misfit
-from shared.domain.loan_state import BoardedInstalment, Charge, Loan, Payment
+from shared.domain.loan_state import Boarding, Charge, Loan, Payment
 
 
 class Basis(StrEnum):
@@ -32,9 +33,8 @@ class Basis(StrEnum):
     CONTACT = "contact"
 
 
-@dataclass(frozen=True, slots=True)
-class InstalmentRow:
-    """One instalment on one date; `due_date` as the convention moved it."""
+class InstalmentRow(NamedTuple):
+    """One instalment on one date; `due_date` as the convention moved it. A tuple, because a view makes many."""
 
     instalment_id: str
     due_date: date
@@ -171,19 +171,36 @@ def obligations(loan: Loan, calendars: Calendars = NO_CALENDARS) -> list[Obligat
     terms = loan.terms
     if terms is None:
         return []
-    found = {item.instalment_id: (item.due_date, item.owed, "") for item in _boarded(loan)}
-    for item in loan.instalments:
-        if item.revision == 0 and item.instalment_id in found:
-            continue
-        found.pop(item.instalment_id, None)
-        if item.due_date is not None and instalment_misfit(loan, item) is None:
-            found[item.instalment_id] = (item.due_date, item.owed, item.fact_id)
-    boarding_fact = loan.boarding.fact_id if loan.boarding is not None else ""
-    owed = [
-        Obligation(moved_due_date(nominal, terms, calendars), instalment_id, nominal, parts, fact_id or boarding_fact)
-        for instalment_id, (nominal, parts, fact_id) in found.items()
+    boarding = loan.boarding
+    if boarding is None:
+        found = [(item.due_date, item.instalment_id, item.owed, item.fact_id) for item in loan.instalments]
+    else:
+        found = _boarded_and_changed(loan, boarding)
+    stays = terms.due_date_convention is DueDateConvention.NONE
+    return sorted(
+        [
+            Obligation(day if stays else moved_due_date(day, terms, calendars), instalment_id, day, owed, fact_id)
+            for day, instalment_id, owed, fact_id in found
+            if day is not None
+        ]
+    )
+
+
+def _boarded_and_changed(loan: Loan, boarding: Boarding) -> list[tuple[date | None, str, Parts, str]]:
+    boarded = {item.instalment_id: item for item in boarding.instalments}
+    above = [
+        item
+        for item in loan.instalments
+        if (item.revision > 0 or item.instalment_id not in boarded) and instalment_misfit(loan, item) is None
     ]
-    return sorted(owed, key=lambda one: (one.due_date, one.instalment_id))
+    replaced = {item.instalment_id for item in above}
+    found = [(item.due_date, item.instalment_id, item.owed, item.fact_id) for item in above]
+    found += [
+        (item.due_date, item.instalment_id, item.owed, boarding.fact_id)
+        for item in boarding.instalments
+        if item.instalment_id not in replaced
+    ]
+    return found
 
 
 def payments_counting(loan: Loan, on: date, basis: Basis) -> list[Payment]:
@@ -206,10 +223,6 @@ def charges_counting(loan: Loan, on: date) -> list[Charge]:
     return [charge for charge in loan.charges if charge.assessed_on <= on and charge_misfit(loan, charge) is None]
 
 
-def _boarded(loan: Loan) -> Sequence[BoardedInstalment]:
-    return loan.boarding.instalments if loan.boarding is not None else ()
-
-
 def _rows(loan: Loan, on: date, basis: Basis, calendars: Calendars) -> tuple[tuple[InstalmentRow, ...], int]:
     if loan.terms is None:
         return (), 0
@@ -229,7 +242,7 @@ def _rows(loan: Loan, on: date, basis: Basis, calendars: Calendars) -> tuple[tup
             one.nominal_due_date,
             parts,
             paid,
-            (on - one.due_date).days if one.due_date < on and not closed and sum(parts) > sum(paid) else 0,
+            (on - one.due_date).days if one.due_date < on and paid != parts and not closed else 0,
             one.fact_id,
         )
         for one, parts, paid in zip(owed, allocation.owed, allocation.paid, strict=True)

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from shared.contract.base import Component
 from shared.domain.loan_amounts import NOTHING, POSITION, Parts
@@ -22,9 +22,11 @@ _MONEY_AFTER_DUES: Final = 1
 _DUES_FIRST: Final = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Obligation:
-    """An instalment as it is owed: `due_date` as the convention moved it, amounts without charges."""
+class Obligation(NamedTuple):
+    """An instalment as it is owed: `due_date` as the convention moved it, amounts without charges.
+
+    A tuple, because a view makes one per instalment, and because tuples sort by their due date and id.
+    """
 
     due_date: date
     instalment_id: str
@@ -58,16 +60,37 @@ def allocate(
         order: In which components are satisfied within an instalment.
         carried_minor: Unapplied money from before the loan's horizon.
     """
-    waterfall = _Waterfall(obligations, charges, [POSITION[component] for component in order])
+    positions = [POSITION[component] for component in order]
+    if not charges and not any(payment.directed for payment in payments):
+        return _pooled(obligations, carried_minor + sum([payment.amount_minor for payment in payments]), positions)
+    waterfall = _Waterfall(obligations, charges, positions)
     ordered = sorted(payments, key=lambda payment: (payment.value_date, payment.payment_id))
     pooled = [(payment.value_date, waterfall.take_directed(payment)) for payment in ordered]
-    if waterfall.has_charges:
-        waterfall.run_by_date(pooled, carried_minor)
-    else:
-        # Without charges nothing is ever added to an instalment that was paid: the order of payments cannot matter.
-        waterfall.pool = carried_minor + sum(amount for _, amount in pooled)
+    waterfall.run_by_date(pooled, carried_minor)
     waterfall.pour(len(obligations), charges_until=date.max)
     return waterfall.result()
+
+
+def _pooled(obligations: Sequence[Obligation], pool: int, order: Sequence[int]) -> Allocation:
+    """Pay in order of due dates, whenever the money came: nothing is ever added to an instalment that was paid."""
+    paid = []
+    for obligation in obligations:
+        total = sum(obligation.owed) if pool else 0
+        if pool >= total > 0:
+            paid.append(obligation.owed)
+            pool -= total
+        else:
+            paid.append(_part(obligation.owed, pool, order) if total else NOTHING)
+            pool = 0 if total else pool
+    return Allocation(tuple([obligation.owed for obligation in obligations]), tuple(paid), pool)
+
+
+def _part(owed: Parts, pool: int, order: Sequence[int]) -> Parts:
+    paid = list(NOTHING)
+    for position in order:
+        paid[position] = min(pool, owed[position])
+        pool -= paid[position]
+    return (paid[0], paid[1], paid[2], paid[3])
 
 
 class _Waterfall:
@@ -90,10 +113,6 @@ class _Waterfall:
             if charge.instalment_id in self._index
         )  # fmt: skip
         self._waiting = 0
-
-    @property
-    def has_charges(self) -> bool:
-        return bool(self._charges)
 
     def take_directed(self, payment: Payment) -> int:
         """Credit what the lender allocated; return what is left for the pool."""
