@@ -48,7 +48,7 @@ def _against_its_permit(permit: Contact, report: Report) -> list[Block]:
 def _against_the_rules(
     judge: Judge, state: Borrower, contact: Contact, at: int, contacts: list[Contact]
 ) -> list[Block]:
-    zones = judge.zones(contact.point)
+    zones = judge.zones
     found = [block(rule) for rule in judge.refused(contact.channel, contact.point, at)]
     if contact.contact_class is not ContactClass.STATUTORY_NOTICE and judge.is_ceased(contact.lender_id, at):
         found.append(block(Standing.CEASE))

@@ -97,13 +97,16 @@ class Judge:
         """The hours of all packs that apply."""
         return self._rules.hours
 
-    def zones(self, point: str | None) -> tuple[str, ...]:
-        """Return every zone where the person may be, the contact point's own included."""
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Every zone where the person may be: those of the profile and of any contact point.
+
+        A number from elsewhere makes the place unclear for a letter too (12 CFR 1006.6(b)(1), commentary; T-09).
+        """
         profile = self._state.profile
         if profile is None:
             return ()
-        own = next((it.zone for it in profile.points if it.id == point), None)
-        return tuple(sorted({*profile.zones, *([own] if own is not None else [])}))
+        return tuple(sorted({*profile.zones, *(point.zone for point in profile.points if point.zone is not None)}))
 
     def candidates(self, request: Request) -> list[tuple[Channel, str | None]]:
         """Return the channels and contact points that the request may use, in its order of preference."""
@@ -118,7 +121,7 @@ class Judge:
     def ruling(self, request: Request, channel: Channel, point: str | None, contacts: list[Contact], at: int) -> Ruling:
         """Return what all rules say to a contact for the request at `at`."""
         until = min(at + self._packs.channels[channel].valid_ms, request.not_after_ms)
-        zones = self.zones(point)
+        zones = self.zones
         held, until = self._holds(at, until)
         hours, until = self._hours(channel, zones, request, at, until)
         loans = (request.loan_id,)
@@ -137,7 +140,7 @@ class Judge:
 
     def objections(self, contact: Contact, contacts: list[Contact], at: int) -> tuple[Block, ...]:
         """Return the rules by which an open permit could not be granted any more (T-53)."""
-        channel, point, zones = contact.channel, contact.point, self.zones(contact.point)
+        channel, point, zones = contact.channel, contact.point, self.zones
         end = contact.valid_until_ms
         blocks = self._refusals(channel, point, contact.lender_id, contact.contact_class, at)
         blocks.extend(self._profile(self._state.profile, point, zones))
@@ -317,7 +320,7 @@ class Judge:
 
     def checked(self, permit: Contact) -> tuple[str, ...]:
         """Return the ids of all rules that were asked before the permit."""
-        zones, at = self.zones(permit.point), permit.valid_from_ms
+        zones, at = self.zones, permit.valid_from_ms
         asking = _asking(permit, at)
         hours = [rule.rule.id for rule in self._hours_for(permit.channel, zones, at)]
         caps = [

@@ -159,7 +159,7 @@ class Observer:
             end=permit.valid_until_ms,
             permitted=True,
         )
-        zones = self._zones(permit.contact_point_id)
+        zones = self._zones()
         broken = [
             *self._quiet(permit, zones),
             *self._paid(at, permit),
@@ -168,10 +168,10 @@ class Observer:
         self.violations.extend(f"{rule} at {at}: {permit.permit_id}" for rule in broken)
         self.made[permit.permit_id] = mine
 
-    def _zones(self, point: str) -> list[str]:
+    def _zones(self) -> list[str]:
         if self.profile is None:
             return []
-        own = [it.zone for it in self.profile.contact_points if it.contact_point_id == point and it.zone]
+        own = [it.zone for it in self.profile.contact_points if it.zone]
         return sorted({*self.profile.zones, *own})
 
     def _quiet(self, permit: PermitGranted, zones: list[str]) -> list[str]:

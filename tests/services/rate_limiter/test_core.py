@@ -135,8 +135,11 @@ class TestHours:
         assert all(permit.valid_until_ms <= local("2024-02-14 20:00") for permit in permits(turn))
 
     def test_t09_conflicting_zones_intersect(self):
-        """With London and Kolkata as candidates, only 09:00 London to 20:00 Kolkata (14:30 London) is allowed."""
-        where = (point("phone", Channel.SMS, zone=KOLKATA),)
+        """With London and Kolkata as candidates, only 09:00 London to 20:00 Kolkata (14:30 London) is allowed.
+
+        The zone of any contact point counts: a number from elsewhere makes the place unclear for e-mail too.
+        """
+        where = (point("phone", Channel.CALL, zone=KOLKATA), point("mailbox", Channel.EMAIL))
         for clock, granted in (("08:59", False), ("09:00", True), ("14:24", True), ("14:30", False)):
             at = local(f"2024-02-14 {clock}", LONDON)
             assert bool(permits(gate().tick(at, profile(LONDON, points=where), wish("r1", at)))) is granted

@@ -86,7 +86,7 @@ class Life:
             self.revision += 1
             zones = rnd.sample(ZONES, rnd.choice((0, 1, 1, 1, 2)))
             points = tuple(
-                point(f"p{n}", *rnd.sample(CHANNELS, rnd.randint(1, 3)), zone=rnd.choice((None, None, *ZONES)))
+                point(f"p{n}", *rnd.sample(CHANNELS, rnd.randint(1, 3)), zone=rnd.choice((None,) * 15 + ZONES))
                 for n in range(rnd.randint(0, 4))
             )
             found.append(profile(*zones, points=points, revision=self.revision))
@@ -197,7 +197,7 @@ def reordered(facts: list[Fact], rnd: random.Random) -> list[Fact]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**9))
 def test_no_life_makes_the_gate_break_a_promise(seed):
     """P3, P4, P5 by brute force over every permit of a random life, and no permit is granted twice."""
