@@ -59,13 +59,17 @@ class Case:
         return self.view.oldest_unpaid_due_date is None
 
 
-def may_stand(rung: LadderRung, case: Case) -> bool:
-    """Tell whether age and amount carry the rung, whatever was tried before."""
+_PAUSED_TODAY_DAYS: Final = 1
+"""The day on which a hold begins counts as paused from its start: the case looks a day younger than it was."""
+
+
+def _carries(rung: LadderRung, case: Case) -> bool:
+    """Tell whether age and amount still carry a rung on which the case stands, or stood."""
     needed = rung.amount_minor.get(case.currency)
     return (
         needed is not None
         and not case.is_cured
-        and case.view.treatment_days >= rung.treatment_days
+        and case.view.treatment_days + _PAUSED_TODAY_DAYS >= rung.treatment_days
         and case.view.amount_overdue_minor >= needed
     )
 
@@ -77,7 +81,7 @@ def highest_carried(ladder: Ladder, current: Rung, case: Case) -> Rung:
     """
     carried = Rung.NONE
     for rung in ladder.rungs:
-        if LADDER.index(rung.rung) <= LADDER.index(current) and may_stand(rung, case):
+        if LADDER.index(rung.rung) <= LADDER.index(current) and _carries(rung, case):
             carried = rung.rung
     below = [rung.rung for rung in ladder.rungs if LADDER.index(rung.rung) < LADDER.index(current)]
     if ladder.find(current) is None and below and carried is below[-1]:
