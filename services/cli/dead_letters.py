@@ -16,6 +16,7 @@ from services.cli.errors import UserError
 from shared.contract.arrangements import ARRANGEMENTS, DeadLetterDiscarded
 from shared.contract.catalogue import EVENTS
 from shared.contract.codec import DeadReason, Envelope, Rejected, decode, encode, key_of
+from shared.contract.remedies import REMEDIES
 from shared.contract.topics import CLOCK, DEAD_LETTERS, SERVICES, TOPICS
 from shared.kernel.ids import derive_id
 from shared.kernel.zones import format_instant
@@ -74,6 +75,7 @@ def show(broker: str, prefix: str, coordinates: str) -> None:
         "original": letter.coordinates,
         "key": (letter.key or b"-").decode(errors="replace"),
         "reason": f"{letter.reason}: {letter.detail}" if letter.detail else letter.reason,
+        "means": _meaning(letter),
         "met by": f"{letter.service} at {format_instant(letter.at_ms)}",
         "bytes": f"{letter.bytes_in_all}" + (", kept in part only" if letter.incomplete else ""),
         "fate": book.fate(letter.coordinates),
@@ -85,6 +87,11 @@ def show(broker: str, prefix: str, coordinates: str) -> None:
         click.echo(f"header    {printable(header)}: {printable((value or b'').decode(errors='replace'))}")
     for line in _content(letter).splitlines():
         click.echo(f"  {printable(line)}")
+
+
+def _meaning(letter: DeadLetter) -> str:
+    remedy = REMEDIES[DeadReason(letter.reason)] if letter.reason in _REASONS else None
+    return f"{remedy.meaning} What helps: {remedy.help}." if remedy else "no reason that this build knows"
 
 
 def _prospect(letter: DeadLetter) -> str:

@@ -8,8 +8,8 @@ from typing import Final
 
 from shared.contract.base import Event
 from shared.contract.catalogue import EVENTS, carried_by
-from shared.contract.codec import DeadReason
 from shared.contract.json_schema import ATTRIBUTES, REQUIRED, Schema, definitions, example_document
+from shared.contract.remedies import REMEDIES
 from shared.contract.topics import TOPICS, Topic
 from shared.kernel.money import EXPONENTS
 
@@ -38,6 +38,13 @@ Rules for all of them:
   content is a dead letter (`conflicting_duplicate`). Where a `revision` is part of the business key, the highest wins.
 - What cannot be read, or cannot be true, becomes a dead letter with one of the [reasons below](#dead-letters).
 """.replace("CURRENCIES", ", ".join(sorted(EXPONENTS)))
+_DEAD_LETTERS: Final = """\
+## Dead letters
+
+`collections.dead-letters` keeps the original bytes as the value (above 256 KiB the first 64 KiB and a hash), their
+coordinates as the key, and reason, detail and original headers as headers. `duecourse dead-letters list` shows them,
+`show` explains one, `replay` sends it again, `discard` says that it means nothing.
+"""
 _NAMED_PATTERNS: Final = {
     r"^[A-Za-z0-9][A-Za-z0-9._:\-]*$": "id",
     r"^[a-z0-9][a-z0-9_.\-]*$": "word",
@@ -190,12 +197,5 @@ def _vocabulary(name: str, schema: Schema) -> str:
 
 
 def _dead_reasons() -> str:
-    return f"""\
-## Dead letters
-
-`collections.dead-letters` keeps the original bytes as the value (above 256 KiB the first 64 KiB and a hash), their
-coordinates as the key, and reason, detail and original headers as headers. `duecourse dead-letters list` shows them,
-`show` explains one, `replay` sends it again, `discard` says that it means nothing.
-
-Reasons: {", ".join(f"`{reason}`" for reason in DeadReason)}.
-"""
+    rows = [f"| `{reason}` | {remedy.meaning} | {remedy.help} |" for reason, remedy in REMEDIES.items()]
+    return "\n".join([_DEAD_LETTERS, "| reason | meaning | what helps |", "| --- | --- | --- |", *rows, ""])

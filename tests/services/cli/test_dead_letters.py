@@ -67,6 +67,7 @@ def test_show_tells_why_and_what_would_help(deployment: Deployment, run: Run) ->
     assert "--value sends a corrected event" in out
     code, out, _ = run("dead-letters", "show", "lending.repayments/0/3", deployment=deployment)
     assert "replay    possible" in out
+    assert "What helps: set the deployment's partitioner at the producer, then replay" in out
     assert '"payment_id": "pay-1001"' in out
 
 

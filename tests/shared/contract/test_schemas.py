@@ -12,9 +12,10 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from shared.contract import schemas
 from shared.contract.asyncapi import asyncapi
 from shared.contract.catalogue import EVENTS
-from shared.contract.codec import Rejected, decode, key_of
+from shared.contract.codec import DeadReason, Rejected, decode, key_of
 from shared.contract.examples import EXAMPLES
 from shared.contract.json_schema import example_document, schema_of
+from shared.contract.remedies import REMEDIES
 from shared.contract.topics import CLOCK, SERVICES, TOPICS
 
 THIRD_PARTY = Path(__file__).parent / "third_party"
@@ -180,3 +181,12 @@ def test_every_event_has_an_example_and_a_section() -> None:
         assert model.__doc__ is not None
         for text in (model.__doc__.strip(), *model.TOPICS, model.EFFECT, model.ORDERING, *model.BUSINESS_KEY):
             assert text in section
+
+
+def test_every_reason_of_a_dead_letter_is_explained() -> None:
+    """The catalogue says of every reason what it means and what helps, in the order of the closed list."""
+    page = (schemas.DOCUMENTS / "events.md").read_text()
+    assert list(REMEDIES) == list(DeadReason)
+    for reason, remedy in REMEDIES.items():
+        assert f"| `{reason}` | {remedy.meaning} | {remedy.help} |" in page
+        assert remedy.meaning.endswith(".")
