@@ -293,7 +293,7 @@ class EpochLoop(Generic[S]):
 
     def _bury(self, topic: str, record: InputRecord, reason: str, detail: str, batch: Batch[S]) -> None:
         """Write the dead letter, if this service owns the topic; count it in any case."""
-        self._tally.dead[reason] += 1
+        self._tally.dead[str(reason)] += 1
         if topic not in self._owned:
             return
         at = self._at if self._tick is None else self._tick.at

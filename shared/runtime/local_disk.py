@@ -44,6 +44,12 @@ class LocalDisk:
         """Note that this process ended cleanly: what is stored is committed."""
         (self.directory / CLEAN).touch()
 
+    def release(self) -> None:
+        """Let go of the directory; the end of the process does it too."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
     def _wipe(self) -> None:
         for path in self.directory.iterdir():
             if path.name == LOCK:

@@ -17,7 +17,13 @@ ACCESSED: Final = {
     "aiokafka.consumer.subscription_state.TopicPartitionState": ("_position",),
     "aiokafka.producer.sender": ("BACKOFF_OVERRIDE",),
     "faust.App": ("_fetcher",),
-    "faust.transport.consumer.Consumer": ("_buffered_partitions",),
+    "faust.transport.consumer.Consumer": (
+        "_active_partitions",
+        "_buffered_partitions",
+        "_on_partitions_revoked",
+        "_paused_partitions",
+        "_thread",
+    ),
     "faust.stores.rocksdb.Store": ("_db_for_partition", "offset_key"),
     "mode.Service": ("_stopped",),
 }
@@ -34,7 +40,6 @@ OVERRIDDEN: Final = {
         "_drain_messages",
         "_get_active_partitions",
         "_getmany",
-        "_on_partitions_revoked",
         "consumer_stopped_errors",
         "force_commit",
         "wait_empty",

@@ -120,7 +120,7 @@ async def test_a_paused_owner_that_wakes_up_after_a_takeover_changes_nothing(mak
 
 
 async def _is_paused(process):
-    status = Path(f"/proc/{process.popen.pid}/stat").read_text()
+    status = await asyncio.to_thread(Path(f"/proc/{process.popen.pid}/stat").read_text)
     return status.rpartition(")")[2].split()[0] == "T"
 
 

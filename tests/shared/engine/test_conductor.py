@@ -51,6 +51,28 @@ def test_a_pair_behind_for_longer_than_patience_is_left_behind_and_named():
     assert conductor.next_borrower_tick(5001) == BorrowerTick(T, (0,), ("escalation/1",))
 
 
+def test_only_groups_that_owe_an_answer_are_awaited():
+    """Who has answered the newest tick of their clock has no news; who never reported always has."""
+    assert wall(everybody(T), gate=0).awaited() == ()
+    assert wall({**everybody(T), ("escalation", 1): 0}).awaited() == ("escalation",)
+    conductor = wall(everybody(T))
+    conductor.saw_borrower_tick(0, T)
+    assert conductor.awaited() == ("rate_limiter",)
+    assert Conductor(WALL).awaited() == (*SERVICES, "rate_limiter")
+
+
+def test_in_a_simulation_participants_are_awaited_and_a_planned_silence_is_not():
+    """Simulators answer like services; nobody asks a service while its outage is part of the story."""
+    silence = PlannedSilence("escalation", T, T + 1)
+    plan = Plan(
+        1, 1, loan_groups=SERVICES, borrower_participants=("people",), simulation=Simulation(T, T, 1, (silence,))
+    )
+    conductor = Conductor(plan)
+    assert conductor.awaited() == (*SERVICES, "rate_limiter", "people")
+    conductor.saw_loan_tick(0, T, 0)
+    assert conductor.awaited() == ("reminder", "rate_limiter", "people")
+
+
 def test_a_silent_pair_that_catches_up_is_waited_for_again():
     """Its return ends the silence."""
     conductor = wall({**everybody(T), ("escalation", 1): 0})

@@ -1,0 +1,60 @@
+from types import SimpleNamespace
+
+import pytest
+import rocksdict
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.engine.store import INSTANT, Changes, MemoryStore
+from shared.runtime.store import RocksStore
+
+OFFSET_KEY = b"__offset"
+ENTRY = st.tuples(st.integers(1, 2**40), st.binary(max_size=6))
+RECORDS = st.dictionaries(st.binary(min_size=1, max_size=4).map(lambda k: b"s" + k), st.none() | st.binary(min_size=8))
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """Return one RocksDB, opened as Faust opens it."""
+    opened = rocksdict.Rdict(str(tmp_path_factory.mktemp("rocks") / "db"), rocksdict.Options(raw_mode=True))
+    yield opened
+    opened.close()
+
+
+def emptied(database):
+    """Return a store on the emptied database."""
+    batch = rocksdict.WriteBatch(raw_mode=True)
+    for key in list(database.keys()):
+        batch.delete(key)
+    database.write(batch)
+    return RocksStore(database, OFFSET_KEY)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=st.lists(st.tuples(RECORDS, st.lists(ENTRY, max_size=5), st.lists(ENTRY, max_size=5)), max_size=5),
+    start=ENTRY,
+    until=st.integers(1, 2**40),
+    limit=st.integers(1, 6),
+)
+def test_the_store_on_disk_behaves_like_the_one_in_memory(database, steps, start, until, limit):
+    """Whatever is written, both stores read and scan alike: the simulation speaks for the disk."""
+    memory, disk = MemoryStore(), emptied(database)
+    for offset, (records, removed, added) in enumerate(steps):
+        for store in (memory, disk):
+            store.apply(Changes(records, removed, added), offset)
+    keys = {key for records, _, _ in steps for key in records}
+    assert {key: memory.get(key) for key in keys} == {key: disk.get(key) for key in keys}
+    assert memory.scan_due(start, until, limit) == disk.scan_due(start, until, limit)
+    if steps:
+        assert database.get(OFFSET_KEY) == b"%d" % (len(steps) - 1)
+
+
+def test_recovery_restores_states_and_derives_the_due_index(database):
+    """Records of the changelog alone bring back state, due entries and the offset that the store reflects."""
+    disk = emptied(database)
+    values = [(b"sa", INSTANT.pack(7) + b"x"), (b"sb", INSTANT.pack(0) + b"y"), (b"sc", INSTANT.pack(9)), (b"sc", None)]
+    disk.restore([SimpleNamespace(key=k, value=v, offset=40 + i) for i, (k, v) in enumerate([*values, (b"p", b"{}")])])
+    assert (disk.get(b"sa"), disk.get(b"sc"), disk.get(b"p")) == (INSTANT.pack(7) + b"x", None, b"{}")
+    assert disk.scan_due((0, b""), 100, 10) == ([(7, b"a"), (9, b"c")], None)
+    assert database.get(OFFSET_KEY) == b"44"
