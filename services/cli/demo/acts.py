@@ -35,8 +35,7 @@ class Acts:
         }
 
     async def perform(self, at: int) -> None:
-        """Do what is due at the tick, mend what ended by itself, and show how far the days have come."""
-        self._troupe.mend()
+        """Do what is due at the tick, and show how far the days have come."""
         self._screen.reached(at)
         act = self._due.get(at)
         if act is not None:

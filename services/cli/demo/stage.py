@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from services.cli.demo.actors import SIMULATORS, play
 from services.cli.demo.acts import Acts
@@ -28,7 +28,7 @@ from shared.simulation.log import RECORDED
 
 PREFIX: Final = "demo"
 CLOCK_POLL_MS: Final = 2
-SESSION_SECONDS: Final = 6.0
+MEND_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Stage:
         self._screen.say(f"{script.loans:,} loans and the twelve people's, {script.days} days, one tick an hour")
         started = monotonic()
         with self._screen.running():
-            await play(settings, script.scenario, acts)
+            await self._while_mending(play(settings, script.scenario, acts))
         seconds = monotonic() - started
         await self._everybody_done()
         return Performed(await self._record(settings), seconds, self._troupe.own_exits)
@@ -94,9 +94,18 @@ class Stage:
         interval = f"{silence.service},{format_instant(silence.from_at)},{format_instant(silence.until_at)}"
         days = ("--from", format_instant(setting.start_ms), "--until", format_instant(setting.end_ms))
         pace = ("--poll-ms", str(CLOCK_POLL_MS), "--gateways", SIMULATORS, "--silence", interval)
-        self._troupe.start(CLOCK, ("run", CLOCK, *where, *days, *pace), disks / CLOCK)
-        pids = json.dumps(self._troupe.pids, indent=2)
-        (self._folder / "processes" / "pids.json").write_text(pids + "\n", encoding="utf-8")
+        self._troupe.start(CLOCK, ("run", CLOCK, *where, *days, *pace), disks / CLOCK, may_finish=True)
+
+    async def _while_mending(self, playing: Coroutine[Any, Any, None]) -> None:
+        """Play to the end, and start again whoever ends meanwhile: time waits for everybody."""
+        task = asyncio.create_task(playing)
+        try:
+            while not task.done():
+                self._troupe.mend()
+                await asyncio.wait([task], timeout=MEND_SECONDS)
+            task.result()
+        finally:
+            task.cancel()
 
     async def _everybody_done(self) -> None:
         """The clock ends by itself when the last tick was answered by all."""

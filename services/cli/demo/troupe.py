@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -10,8 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from shared.runtime.local_kafka.files import write_whole
 from shared.runtime.local_kafka.process import dying_with_starter
 
+PIDS_FILE: Final = "pids.json"
+"""Beside the logs, for whoever wants to kill one: the number of each process, kept up to date."""
 STOP_SECONDS: Final = 20.0
 END_SECONDS_MAX: Final = 60.0
 RESTARTS_MAX: Final = 30
@@ -29,6 +33,7 @@ class Member:
     name: str
     arguments: tuple[str, ...]
     disk: Path
+    may_finish: bool
     process: subprocess.Popen[bytes] | None = None
     wanted: bool = False
     starts: int = 0
@@ -64,9 +69,9 @@ class Troupe:
         if process is not None:
             process.wait(END_SECONDS_MAX)
 
-    def start(self, name: str, arguments: tuple[str, ...], disk: Path) -> None:
-        """Start `duecourse` with these arguments as the process of that name."""
-        member = Member(name, arguments, disk)
+    def start(self, name: str, arguments: tuple[str, ...], disk: Path, *, may_finish: bool = False) -> None:
+        """Start `duecourse` with these arguments as the process of that name; some may come to an end of their own."""
+        member = Member(name, arguments, disk, may_finish)
         self._members[name] = member
         self._spawn(member)
 
@@ -90,7 +95,9 @@ class Troupe:
     def mend(self) -> None:
         """Start again what ended by itself; raise `CannotGoOn` when that does not help."""
         for member in self._members.values():
-            if not member.wanted or member.runs or member.process is None or member.process.returncode == 0:
+            if not member.wanted or member.runs or member.process is None:
+                continue
+            if member.may_finish and member.process.returncode == 0:
                 continue
             member.own_exits.append(member.process.returncode)
             if len(member.own_exits) > RESTARTS_MAX:
@@ -120,6 +127,7 @@ class Troupe:
             member.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
+        write_whole(self._logs / PIDS_FILE, json.dumps(self.pids, indent=2) + "\n")
 
     @staticmethod
     def _end(member: Member, how: signal.Signals) -> None:
