@@ -183,11 +183,13 @@ class ClockApp:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _ask_groups(self) -> None:
+        """Ask the groups that owe an answer, and only them: questions cost the broker more than answers cost us."""
         plan = self.clock.plan
-        loans = (*plan.loan_groups, *(plan.loan_participants if plan.simulation else ()))
-        borrowers = (*plan.borrower_groups, *(plan.borrower_participants if plan.simulation else ()))
-        asked = [(g, LOAN_CLOCK, plan.loan_partitions) for g in loans]
-        asked += [(g, BORROWER_CLOCK, plan.borrower_partitions) for g in borrowers]
+        borrowers = (*plan.borrower_groups, *plan.borrower_participants)
+        asked = [
+            (g, BORROWER_CLOCK, plan.borrower_partitions) if g in borrowers else (g, LOAN_CLOCK, plan.loan_partitions)
+            for g in self.conductor.awaited()
+        ]
         answers = await asyncio.gather(
             *(self._groups.of(self.settings.group(g), self.settings.topic(clock), n) for g, clock, n in asked)
         )

@@ -124,6 +124,20 @@ class Conductor:
         """Return the last tick that a group has applied on a partition, None when it has never reported."""
         return self._progress.get(group, {}).get(partition)
 
+    def awaited(self) -> tuple[str, ...]:
+        """Return the groups whose answer to the newest tick of their clock is missing: only they have news to tell."""
+        plan = self.plan
+        planned = self._planned_silent(self.newest_at)
+        participants = plan.simulation is not None
+        loans = (*plan.loan_groups, *(plan.loan_participants if participants else ()))
+        borrowers = (*plan.borrower_groups, *(plan.borrower_participants if participants else ()))
+        behind = [
+            g for g in loans if g not in planned and not self._reached((g,), plan.loan_partitions, self.newest_at)
+        ]
+        newest = self.newest_borrower_at
+        behind += [g for g in borrowers if not self._reached((g,), plan.borrower_partitions, newest)]
+        return tuple(behind)
+
     # --- stage 1
 
     def next_loan_tick(self, now_ms: int) -> LoanTick | None:
