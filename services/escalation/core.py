@@ -19,7 +19,7 @@ from shared.domain.loan import apply, compact, gravestone_at, next_change_at, ov
 from shared.domain.loan_state import Loan
 from shared.domain.policy import Policy
 from shared.engine.processor import Fact, Input, Unreadable, Wake
-from shared.kernel.step import Emit, Skip, Step, Verdict
+from shared.kernel.step import Emit, Skip, Step
 
 
 def decide(state: EscalationState | None, key: str, given: Input, now: int, policy: Policy) -> Step[EscalationState]:
@@ -40,13 +40,17 @@ def _fold(state: EscalationState | None, key: str, fact: Fact, now: int) -> Step
     if applied.loan is None or (state is not None and applied.loan is state.loan):
         return Step(state, wake_at=_planned(state), verdict=applied.verdict, dead=applied.dead)
     before = state if state is not None else EscalationState(applied.loan)
-    after = _touched(replace(before, loan=applied.loan), fact.id)
-    return _step(after, now if _matters(before, fact) else before.wake_at, applied.verdict, applied.dead)
+    if not _matters(before, fact):
+        return Step(replace(before, loan=applied.loan), wake_at=before.wake_at, verdict=applied.verdict)
+    after = replace(before, loan=applied.loan, touched=_touched(before, fact.id), wake_at=now)
+    return Step(after, wake_at=now, verdict=applied.verdict)
 
 
 def _matters(state: EscalationState, fact: Fact) -> bool:
-    """Money for a loan on no rung changes no plan, unless its reversal is here already: then it waits for nothing."""
-    if state.rung is not Rung.NONE or state.clearance is not None or not isinstance(fact.data, RepaymentReceived):
+    """Money for a loan on no rung changes no plan, unless it waits for its loan, or its reversal is here already."""
+    if not isinstance(fact.data, RepaymentReceived):
+        return True
+    if state.rung is not Rung.NONE or state.clearance is not None or state.loan.terms is None:
         return True
     payment_id = fact.data.payment_id
     return any(reversal.payment_id == payment_id for reversal in state.loan.reversals)
@@ -57,8 +61,9 @@ def _fold_contact(state: EscalationState | None, key: str, fact: Fact, now: int)
     after = before if before.loan.gravestone else fold_contact(before, fact.data, fact.id)
     if after is before:
         return Step(state, wake_at=_planned(state))
-    on_ladder = before.rung is not Rung.NONE or before.clearance is not None
-    return _step(_touched(after, fact.id), now if on_ladder else before.wake_at)
+    if before.rung is Rung.NONE and before.clearance is None:
+        return Step(after, wake_at=after.wake_at)
+    return Step(replace(after, touched=_touched(after, fact.id), wake_at=now), wake_at=now)
 
 
 def _doubt(state: EscalationState | None, key: str, lost: Unreadable, now: int) -> Step[EscalationState]:
@@ -66,17 +71,11 @@ def _doubt(state: EscalationState | None, key: str, lost: Unreadable, now: int) 
     if loan is None or (state is not None and loan is state.loan):
         return Step(state, wake_at=_planned(state))
     before = state if state is not None else EscalationState(loan)
-    return _step(replace(before, loan=loan), now)
+    return Step(replace(before, loan=loan, wake_at=now), wake_at=now)
 
 
-def _touched(state: EscalationState, fact_id: str) -> EscalationState:
-    return replace(state, touched=tuple(sorted({*state.touched, fact_id})[:TOUCHED_MAX]))
-
-
-def _step(
-    state: EscalationState, wake_at: int | None, verdict: Verdict = Verdict.APPLIED, dead: str | None = None
-) -> Step[EscalationState]:
-    return Step(replace(state, wake_at=wake_at), wake_at=wake_at, verdict=verdict, dead=dead)
+def _touched(state: EscalationState, fact_id: str) -> tuple[str, ...]:
+    return tuple(sorted({*state.touched, fact_id})[:TOUCHED_MAX])
 
 
 def _planned(state: EscalationState | None) -> int | None:

@@ -30,10 +30,11 @@ def _fold(state: ReminderState | None, key: str, fact: Fact, now: int) -> Step[R
     if applied.loan is None or (state is not None and applied.loan is state.loan):
         return Step(state, wake_at=_planned(state), verdict=applied.verdict, dead=applied.dead)
     before = state if state is not None else ReminderState(applied.loan)
+    if not _matters(before, fact):
+        return Step(replace(before, loan=applied.loan), wake_at=before.wake_at, verdict=applied.verdict)
     touched = tuple(sorted({*before.touched, fact.id})[:TOUCHED_MAX])
-    wake_at = now if _matters(before, fact) else before.wake_at
-    after = replace(before, loan=applied.loan, touched=touched, wake_at=wake_at)
-    return Step(after, wake_at=wake_at, verdict=applied.verdict, dead=applied.dead)
+    after = replace(before, loan=applied.loan, touched=touched, wake_at=now)
+    return Step(after, wake_at=now, verdict=applied.verdict)
 
 
 def _matters(state: ReminderState, fact: Fact) -> bool:

@@ -521,6 +521,16 @@ def test_t15_a_fact_that_waits_in_vain_is_reported_once_after_seven_days(driver:
     assert reports == [(at(-8), f"no_payment/{fact(returned('p1', DUE - timedelta(days=15))).id}")]
 
 
+def test_t15_money_for_a_loan_that_nobody_opened_is_reported_after_seven_days(driver: Escalation) -> None:
+    """A payment whose loan never comes is reported once; when the loan comes after all, it counts."""
+    driver.tick(at(-20), paid("p1", 100_000, DUE - timedelta(days=20)))
+    turns = driver.run(at(-5), HOUR)
+    assert [turn.at for turn in turns if "parked" in turn.reasons] == [at(-13)]
+    driver.tick(at(-4), opened(), scheduled())
+    driver.run(at(10), HOUR)
+    assert moves(driver) == []
+
+
 def test_a_payer_in_time_is_hardly_looked_at(driver: Escalation) -> None:
     """Money for a loan on no rung wakes nobody; over a month and a half a handful of looks is enough."""
     begin(driver)
