@@ -119,13 +119,19 @@ class Bureau:
             self.clearances += 1
         return turn
 
+    def has_work(self, now: int) -> bool:
+        """Whether a tick would do anything: the gate has something to say, or the loan is to be looked at."""
+        wake_at = self.driver.wake_at
+        return any(when <= now for when, _ in self.replies) or (wake_at is not None and wake_at <= now)
+
     def run(self, since: int, until: int, facts: Iterable[tuple[int, Event]] = ()) -> None:
         """Tick hourly from `since` up to and including `until`; each fact comes at the first tick not before it."""
         waiting = sorted(facts, key=lambda pair: pair[0])
         for now in range(since, until + 1, HOUR_MS):
             due = [event for when, event in waiting if when <= now]
             waiting = waiting[len(due) :]
-            self.tick(now, *due)
+            if due or self.has_work(now) or now + HOUR_MS > until:
+                self.tick(now, *due)
         assert not waiting, "a fact lies behind the end"
 
     def reports(self, month: str | None = None, *actions: ReportAction) -> list[ReportChanged]:

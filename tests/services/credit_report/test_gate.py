@@ -329,12 +329,12 @@ def test_each_month_has_its_own_notice() -> None:
 
 def test_an_unknown_month_is_never_made_worse() -> None:
     """What was given up as unknown stays so, whatever turns up against the borrower later; what helps is told."""
-    bureau = Bureau(notice=lambda _: Way.SILENT)
-    bureau.run(START, DEADLINE + DAY_MS, _opened())
+    bureau = Bureau(notice=lambda ordinal: Way.SILENT if ordinal == 0 else Way.MADE)
+    older = (DEADLINE + DAY_MS, scheduled("i0", date(2024, 2, 10)))
+    bureau.run(START, DEADLINE + 6 * DAY_MS, _opened(older))
     assert bureau.codes(MARCH) == ["#"]
-    bureau.tick(DEADLINE + DAY_MS + HOUR_MS, scheduled("i0", date(2024, 2, 10)))
-    assert bureau.codes(MARCH) == ["#"]
-    bureau.tick(DEADLINE + DAY_MS + 2 * HOUR_MS, paid("p1", 200_000, date(2024, 3, 1)))
+    assert [notice.month for notice in bureau.asked()] == [MARCH]
+    bureau.tick(DEADLINE + 7 * DAY_MS, paid("p1", 200_000, date(2024, 3, 1)))
     assert bureau.codes(MARCH) == ["#", "N"]
 
 

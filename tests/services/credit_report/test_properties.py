@@ -179,8 +179,7 @@ class World:
             replies = [event for when, event in self.bureau.replies if when <= now]
             for event in (*facts, *replies):
                 self.model.take(event)
-            wake_at = self.bureau.driver.wake_at
-            if facts or replies or (wake_at is not None and wake_at <= now):
+            if facts or self.bureau.has_work(now):
                 yield self.bureau.tick(now, *facts)
 
 
