@@ -63,6 +63,14 @@ class Troupe:
         """The number of each process."""
         return {name: m.process.pid for name, m in sorted(self._members.items()) if m.process is not None}
 
+    def member(self, name: str) -> Member:
+        """Return the process of that name with its history."""
+        return self._members[name]
+
+    def runs(self, name: str) -> bool:
+        """Whether the process is alive."""
+        return self._members[name].runs
+
     def wait_for(self, name: str) -> None:
         """Wait until the process has ended by itself, within bounds."""
         process = self._members[name].process
