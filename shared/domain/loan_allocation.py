@@ -12,14 +12,11 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from shared.contract.base import Component
 from shared.domain.loan_amounts import NOTHING, POSITION, Parts
 from shared.domain.loan_state import Charge, Payment
-
-_MONEY_AFTER_DUES: Final = 1
-_DUES_FIRST: Final = 0
 
 
 class Obligation(NamedTuple):
@@ -134,10 +131,9 @@ class _Waterfall:
     def run_by_date(self, pooled: Sequence[tuple[date, int]], carried_minor: int) -> None:
         """Let money meet only what had been owed by its value date, so that a later penalty stays the penalty."""
         self.pool = carried_minor
-        due = [(day, _DUES_FIRST, 0) for day in self._due]
-        money = [(day, _MONEY_AFTER_DUES, amount) for day, amount in pooled]
-        assessed = [(day, _DUES_FIRST, 0) for day, *_ in self._charges]
-        for day, _, amount in sorted(due + money + assessed):
+        due = [(day, 0) for day in self._due]
+        assessed = [(day, 0) for day, *_ in self._charges]
+        for day, amount in sorted([*due, *assessed, *pooled]):
             self.pool += amount
             if self.pool:
                 self.pour(bisect_right(self._due, day), charges_until=day)

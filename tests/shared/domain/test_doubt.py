@@ -86,7 +86,7 @@ def test_doubts_are_bounded_and_the_newest_stay() -> None:
     for number in range(DOUBTS_MAX + 10):
         loan = doubted(loan, at=f"lending.repayments/0/{number}", now_ms=NOW_MS + number)
     assert len(loan.doubts) == DOUBTS_MAX
-    assert in_doubt(loan, NOW_MS + DOUBT_MS + 5)
+    assert in_doubt(loan, NOW_MS + DOUBT_MS + DOUBTS_MAX + 5)
 
 
 def test_ended_doubts_are_forgotten_at_a_tick() -> None:
