@@ -170,6 +170,7 @@ class Desk:
             local_date=local_date(self.now, self.terms.accounting_zone),
             not_before_ms=self.now,
             not_after_ms=self.deadline_ms(case) - self.rules.waiting_ms,
+            replaces=next((one.request_id for one in reversed(case.notices) if one.withdrawn), None),
         )
         event = contact_request(self.state.loan.loan_id, self.terms, wish, demand, self.policy_hash)
         self.events.append(Emit(CREDIT_REPORTS, wish.borrower_id, event.model_copy(update={"month": case.month})))

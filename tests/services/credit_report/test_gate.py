@@ -144,6 +144,7 @@ def test_a_notice_with_a_wrong_amount_is_taken_back_and_asked_anew(news: object,
     bureau.tick(LEAD + 2 * HOUR_MS, news)
     assert [one.reason for one in bureau.withdrawn()] == [reason]
     first, second = bureau.asked()
+    assert (second.replaces_request_id, first.replaces_request_id) == (first.request_id, None)
     assert first.request_id != second.request_id
     assert second.amount_due_minor != first.amount_due_minor
 
