@@ -74,10 +74,12 @@ class World:
         lender: Lender,
         gateway: Gateway,
         faults: Faults | None = None,
+        *,
+        markers: bool = True,
     ) -> None:
         self.setting = setting
         self.faults = faults or Faults(0)
-        self.log = MemoryLog(setting.loan_partitions, setting.borrower_partitions)
+        self.log = MemoryLog(setting.loan_partitions, setting.borrower_partitions, markers=markers)
         self._policy = next(iter(deployment.policies))
         self._lender, self._gateway = lender, gateway
         self._conductor = Conductor(self._plan())

@@ -11,8 +11,9 @@ from typing import Generic, TypeVar
 from shared.contract.base import Event
 from shared.contract.codec import Envelope, Rejected
 from shared.contract.recorded import Recorded
-from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, DeploymentStamped, Tick, TimeMode
+from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, DeploymentStamped, Tick
 from shared.contract.topics import DEAD_LETTERS, SERVICES, TOPICS, Keyed
+from shared.kernel.partitioning import Partitioner, partition_of
 from shared.simulation.log import CHANGELOG
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
@@ -73,7 +74,7 @@ class Chronicle:
         self.ticks: dict[tuple[str, int], Ticks] = defaultdict(Ticks)
         self.by_id: dict[str, Entry[Event]] = {}
         self._by_type: dict[type[Event], list[Entry[Event]]] = defaultdict(list)
-        self.mode = TimeMode.SIMULATED
+        self.stamp: DeploymentStamped | None = None
         for record in records:
             self._take(record)
 
@@ -107,7 +108,7 @@ class Chronicle:
         if isinstance(envelope.data, Tick):
             self.ticks[record.topic, record.partition].add(entry)  # type: ignore[arg-type]
         elif isinstance(envelope.data, DeploymentStamped):
-            self.mode = envelope.data.mode
+            self.stamp = envelope.data
 
     def of(self, kind: type[E_co]) -> list[Entry[E_co]]:
         """Return the events of a type, partition by partition, in the order in which they lie."""
@@ -127,6 +128,14 @@ class Chronicle:
         """Return the tick at which the services that read the topic applied the record; None: not yet."""
         clock = LOAN_CLOCK if TOPICS[record.topic].keyed is Keyed.LOAN else BORROWER_CLOCK
         return self.ticks[clock, record.partition].first_above(record.topic, record.offset)
+
+    def is_home(self, record: Recorded) -> bool:
+        """Whether the record lies on its key's partition; one that does not is nobody's fact."""
+        if self.stamp is None or record.key is None:
+            return True
+        by_loan = TOPICS[record.topic].keyed is Keyed.LOAN
+        partitions = self.stamp.loan_partitions if by_loan else self.stamp.borrower_partitions
+        return partition_of(record.key, partitions, Partitioner(self.stamp.partitioner)) == record.partition
 
     def tick_of(self, clock: str, partition: int, at: int) -> Tick | None:
         """Return a tick."""

@@ -186,7 +186,8 @@ class Ledger:
         self._facts: dict[str, list[Known]] = defaultdict(list)
         for entry in chronicle.of_each(*LOAN_FACTS):
             at = chronicle.known_at(entry.record)
-            if at is not None and entry.record.coordinates not in buried:
+            alive = entry.record.coordinates not in buried and chronicle.is_home(entry.record)
+            if at is not None and alive:
                 loan_id: str = getattr(entry.data, "loan_id")  # noqa: B009 - every loan fact has one
                 self._facts[loan_id].append(Known(at, entry))
         for facts in self._facts.values():

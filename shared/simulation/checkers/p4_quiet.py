@@ -31,7 +31,7 @@ def check(chronicle: Chronicle, packs: Packs) -> Verdict:
             knowledge = society.known(borrower_id, entry.at)
             _check_hours(entry, knowledge, packs, findings)
             _check_will(entry, knowledge, findings)
-    if chronicle.mode is TimeMode.WALL:
+    if chronicle.stamp is not None and chronicle.stamp.mode is TimeMode.WALL:
         _check_true_time(chronicle, findings)
     return findings.verdict()
 

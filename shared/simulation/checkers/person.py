@@ -150,7 +150,8 @@ class Society:
         self._facts: dict[str, list[tuple[int, Event]]] = defaultdict(list)
         for entry in chronicle.of_each(*PERSON_FACTS):
             at = chronicle.known_at(entry.record)
-            if at is not None and entry.record.coordinates not in buried:
+            alive = entry.record.coordinates not in buried and chronicle.is_home(entry.record)
+            if at is not None and alive:
                 self._facts[str(entry.record.key, "utf-8")].append((at, entry.data))  # type: ignore[arg-type]
         for facts in self._facts.values():
             facts.sort(key=lambda fact: fact[0])

@@ -1,0 +1,116 @@
+"""The checkers' own ledger beside the domain's: two hands, one answer."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.contract.base import Amounts, Component, Event
+from shared.contract.loans import (
+    ChargeAssessed,
+    InstalmentCancelled,
+    InstalmentChanged,
+    InstalmentScheduled,
+    LoanOpened,
+    LoanTerms,
+    Obligor,
+    Role,
+)
+from shared.contract.repayments import RepaymentReceived, RepaymentReversed, ReversalReason
+from shared.domain.delinquency import Basis, assess
+from shared.domain.loan_facts import apply
+from shared.simulation.checkers.ledger import Position, business_day
+
+FIRST = date(2024, 2, 1)
+TERMS = LoanTerms(
+    lender_id="lender",
+    obligors=(Obligor(borrower_id="ann", role=Role.BORROWER),),
+    currency="CNY",
+    product="term",
+    accounting_zone="Asia/Shanghai",
+    jurisdiction="CN",
+    tolerance_minor=50,
+)
+days = st.integers(0, 80).map(lambda n: FIRST + timedelta(days=n))
+minor = st.integers(1, 900)
+
+
+def _charge(draw: st.DrawFn, charge_id: str, names: list[str]) -> ChargeAssessed:
+    return ChargeAssessed(
+        loan_id="loan",
+        charge_id=charge_id,
+        instalment_id=draw(st.sampled_from(names)),
+        component=Component.PENALTY,
+        amount_minor=draw(st.integers(0, 99)),
+        assessed_on=draw(days),
+    )
+
+
+@st.composite
+def facts(draw: st.DrawFn) -> list[Event]:
+    """Some instalments, changes, charges, payments and reversals of one loan, in any order."""
+    told: list[Event] = [LoanOpened(loan_id="loan", terms=TERMS)]
+    names = [f"i{n}" for n in range(draw(st.integers(1, 4)))]
+    for name in names:
+        amounts = Amounts(principal_minor=draw(minor), interest_minor=draw(st.integers(0, 50)))
+        told.append(InstalmentScheduled(loan_id="loan", instalment_id=name, due_date=draw(days), amounts=amounts))
+        match draw(st.sampled_from(["stays", "stays", "changed", "cancelled"])):
+            case "changed":
+                amounts = Amounts(principal_minor=draw(minor))
+                due = draw(days)
+                told.append(
+                    InstalmentChanged(loan_id="loan", instalment_id=name, revision=1, due_date=due, amounts=amounts)
+                )
+            case "cancelled":
+                told.append(InstalmentCancelled(loan_id="loan", instalment_id=name, revision=1))
+    told += [_charge(draw, f"c{number}", names) for number in range(draw(st.integers(0, 2)))]
+    for number in range(draw(st.integers(0, 5))):
+        payment = RepaymentReceived(
+            loan_id="loan", payment_id=f"p{number}", amount_minor=draw(minor), currency="CNY", value_date=draw(days)
+        )
+        told.append(payment)
+        if draw(st.integers(0, 3)) == 0:
+            told.append(
+                RepaymentReversed(
+                    loan_id="loan",
+                    payment_id=payment.payment_id,
+                    reversed_on=payment.value_date + timedelta(days=draw(st.integers(0, 9))),
+                    reason=ReversalReason.RETURNED,
+                )
+            )
+    return draw(st.permutations(told))
+
+
+@given(facts(), days)
+@settings(max_examples=300, deadline=None)
+def test_days_past_due_agree_with_the_domain(told: list[Event], on: date) -> None:
+    """Whatever the facts and their order, both ledgers find the same age by the books."""
+    position, loan = Position(), None
+    for number, event in enumerate(told):
+        position.take(event)
+        loan = apply(loan, "loan", event, f"f{number}", 0).loan
+    assert loan is not None
+    assert position.days_past_due(on) == assess(loan, on, Basis.BOOKS).days_past_due
+
+
+@given(facts())
+@settings(max_examples=300, deadline=None)
+def test_what_is_unpaid_agrees_with_the_domain(told: list[Event]) -> None:
+    """Whatever the facts and their order, both ledgers find the same open amount by instalment."""
+    position, loan = Position(), None
+    for number, event in enumerate(told):
+        position.take(event)
+        loan = apply(loan, "loan", event, f"f{number}", 0).loan
+    assert loan is not None
+    rows = assess(loan, FIRST + timedelta(days=200), Basis.CONTACT).rows
+    assert position.unpaid() == {row.instalment_id: row.unpaid_minor for row in rows}
+
+
+def test_an_accounting_day_begins_at_its_cutoff() -> None:
+    """At 22:00 local time the next accounting day has begun, a millisecond before it has not."""
+    ten_in_the_evening = 1_707_919_200_000
+    assert business_day(ten_in_the_evening - 1, "Asia/Shanghai", "22:00") == date(2024, 2, 14)
+    assert business_day(ten_in_the_evening, "Asia/Shanghai", "22:00") == date(2024, 2, 15)
+    assert business_day(ten_in_the_evening, "Asia/Shanghai", "00:00") == date(2024, 2, 14)
