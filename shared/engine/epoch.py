@@ -258,6 +258,7 @@ class EpochLoop(Generic[S]):
         batch.update(entry, step, step.wake_at)
         if step.dead is not None:
             self._bury(fact.topic, record, step.dead, "impossible for what is known", batch)
+            self._doubt(fact.topic, entry, step.dead, record, batch)
         return verdict_of(step)
 
     def _apply_unreadable(
@@ -266,10 +267,14 @@ class EpochLoop(Generic[S]):
         """Bury the record, and let the core doubt the key that it was about, where that key is readable and ours."""
         self._bury(topic, record, rejected.reason, rejected.detail, batch)
         if entry is not None and rejected.reason is not DeadReason.MISROUTED_KEY:
-            place = coordinates(topic, self.partition, record.offset)
-            step = self._call(entry, Unreadable(topic, entry.name, rejected.reason, place))
-            batch.update(entry, step, step.wake_at)
+            self._doubt(topic, entry, rejected.reason, record, batch)
         return Verdict.DEAD
+
+    def _doubt(self, topic: str, entry: Entry[S], reason: str, record: InputRecord, batch: Batch[S]) -> None:
+        """Tell the core that a record about the key became a dead letter: it may have been a payment or a hold."""
+        place = coordinates(topic, self.partition, record.offset)
+        step = self._call(entry, Unreadable(topic, entry.name, reason, place))
+        batch.update(entry, step, step.wake_at)
 
     def _call(self, entry: Entry[S], fact: Input) -> Step[S]:
         step = self._decide(entry.state, entry.name, fact, self._current().at, self._policy)

@@ -112,6 +112,9 @@ class _Fold:
         if isinstance(given, Fact):
             if step.dead is not None:
                 self.bury(topic, record, tick.at, step.dead)
+                doubted = Unreadable(topic, given.key, step.dead, coordinates(topic, self.partition, record.offset))
+                step = self.processor.decide(self.result.states.get(key), given.key, doubted, tick.at, policy)
+                self.keep(key, step.state, step.wake_at)
             else:
                 self.result.verdicts[step.verdict] += 1
 

@@ -12,6 +12,7 @@ from shared.contract.topics import DEAD_LETTERS
 from shared.engine.epoch import BrokenInvariant, EpochLoop, Limits
 from shared.engine.processor import Processor
 from shared.engine.progress import birth
+from shared.engine.state import StateCodec
 from shared.engine.store import MemoryStore
 from shared.kernel.step import Emit, Step
 from tests.shared.engine.fold import LogRecord, fold
@@ -194,11 +195,13 @@ def test_an_unreadable_fact_is_buried_and_its_loan_is_doubted():
 
 
 def test_a_fact_that_the_core_calls_impossible_is_a_dead_letter():
-    """`Step(dead=...)` buries the record as it was."""
+    """`Step(dead=...)` buries the record as it was, and its key is doubted like that of an unreadable one."""
     key, value = due("L1", 1, minor=13)
-    harness = one_partition(dues=[(key, value)], clock=[tick(START_MS, {DUE_DATES: 1})])
+    harness = one_partition(dues=[due("L1", 2), (key, value)], clock=[tick(START_MS, {DUE_DATES: 2})])
     harness.run()
-    assert [(f"{DUE_DATES}/0/0".encode(), value)] == harness.outputs[DEAD_LETTERS, 0]
+    assert [(f"{DUE_DATES}/0/1".encode(), value)] == harness.outputs[DEAD_LETTERS, 0]
+    loan, _ = StateCodec(ToyLoan).decode(harness.states()[b"L1"])
+    assert loan.doubted == 1
 
 
 def test_a_core_that_answers_a_fact_with_an_event_is_stopped():
