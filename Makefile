@@ -56,8 +56,8 @@ demo: setup ## sixty simulated days on a real Kafka, in about four minutes
 	$(BIN)/duecourse demo
 
 .PHONY: bench
-bench: setup ## facts per second beside a naive stock-Faust app
-	$(BIN)/duecourse bench
+bench: setup ## speed and size on this machine, beside a naive stock-Faust app
+	$(BIN)/python -m tests.bench $(BENCH)
 
 .PHONY: lock
 lock: $(PACKAGES_STAMP) ## choose new versions for the lock file, for all supported Pythons
