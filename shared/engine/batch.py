@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Generic, TypeVar
 
+from shared.engine.dead_letters import InputRecord
 from shared.engine.due import DueIndex
 from shared.engine.state import StateCodec
 from shared.engine.store import STATE_PREFIX, Changes, Due, Store
-from shared.engine.transaction import EpochSummary, Output
+from shared.engine.transaction import Emitted, EpochSummary, Output
 from shared.kernel.step import Step, Verdict
 
 S = TypeVar("S")
@@ -54,7 +55,10 @@ class Batch(Generic[S]):
         "_due",
         "_entries",
         "_store",
+        "applied",
+        "buried",
         "counted",
+        "emitted",
         "epochs",
         "facts",
         "ignored_ticks",
@@ -71,6 +75,9 @@ class Batch(Generic[S]):
         self.outputs: dict[tuple[str, int], list[Output]] = {}
         self.epochs: list[EpochSummary] = []
         self.counted: Counter[tuple[str, Verdict]] = Counter()
+        self.buried: Counter[tuple[str, str]] = Counter()
+        self.applied: list[tuple[str, InputRecord]] = []
+        self.emitted: list[Emitted] = []
         self.facts = 0
         self.wakes = 0
         self.ticks = 0

@@ -23,7 +23,7 @@ from shared.engine.progress import Counts, Progress, encode_progress
 from shared.engine.state import StateCodec
 from shared.engine.store import PROGRESS_KEY, Changes, Store
 from shared.engine.topology import Topology
-from shared.engine.transaction import Headers, Output, Transaction
+from shared.engine.transaction import Emitted, Headers, Output, Transaction
 from shared.kernel.ids import derive_id
 from shared.kernel.step import Emit, Step, Verdict
 
@@ -119,6 +119,15 @@ class EpochLoop(Generic[S]):
     def queued(self, topic: str) -> int:
         """Return how many records of a topic (or ticks) wait in memory."""
         return len(self._ticks if topic == self._processor.clock else self._facts[topic])
+
+    def oldest(self, topic: str) -> InputRecord | None:
+        """Return the record of a topic (or the tick) that has waited longest in memory, None where none waits."""
+        queue = self._ticks if topic == self._processor.clock else self._facts[topic]
+        return queue[0] if queue else None
+
+    def done_offset(self, topic: str) -> int:
+        """Return the next offset of a topic (or the clock) that is not applied yet."""
+        return self._clock_offset if topic == self._processor.clock else self._done[topic]
 
     def next_offsets(self) -> dict[str, int]:
         """Return, by topic (the clock's included), the next offset that was not fed yet."""
@@ -245,6 +254,7 @@ class EpochLoop(Generic[S]):
         if isinstance(decoded, Envelope):
             name = entry.name if entry is not None else ""
             fact = Fact(topic, name, decoded.id, decoded.source, decoded.data, decoded.replaces)
+            batch.applied.append((decoded.id, record))
             verdict = self._apply_readable(fact, entry, record, batch)
         else:
             verdict = self._apply_unreadable(decoded, topic, entry, record, batch)
@@ -299,6 +309,7 @@ class EpochLoop(Generic[S]):
     def _bury(self, topic: str, record: InputRecord, reason: str, detail: str, batch: Batch[S]) -> None:
         """Write the dead letter, if this service owns the topic; count it in any case."""
         self._tally.dead[str(reason)] += 1
+        batch.buried[topic, str(reason)] += 1
         if topic not in self._owned:
             return
         at = self._at if self._tick is None else self._tick.at
@@ -346,7 +357,8 @@ class EpochLoop(Generic[S]):
         value = encode(Envelope(event_id, self._source, event.TYPE, event, time_ms=at))
         key = emit.key.encode()
         partition = self._topology.partition_of(emit.topic, key)
-        batch.publish(emit.topic, partition, Output(key, value, OUTPUT_HEADERS))
+        batch.publish(emit.topic, partition, Output(key, value, OUTPUT_HEADERS, event_id))
+        batch.emitted.append(Emitted(event_id, at, emit.topic, emit.key, event))
         self._tally.outputs[emit.topic] += 1
 
     # --- the end of a transaction
@@ -378,6 +390,10 @@ class EpochLoop(Generic[S]):
             ignored_ticks=batch.ignored_ticks,
             facts=batch.facts,
             wakes=batch.wakes,
+            counted=batch.counted,
+            buried=batch.buried,
+            applied=batch.applied,
+            emitted=batch.emitted,
         )
         return self._open
 

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from shared.engine.progress import Progress, metadata
 from shared.engine.store import Changes
+from shared.kernel.step import Verdict
 
 Headers: TypeAlias = tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One record to publish."""
+    """One record to publish; `id` is that of the event in it, where there is one."""
 
     key: bytes
     value: bytes
     headers: Headers = ()
+    id: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """One event of this transaction as the core said it, for those who count, log and trace: never for deciding."""
+
+    id: str
+    at: int
+    topic: str
+    key: str
+    data: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,9 @@ class Transaction:
     `outputs` are by logical topic and partition, in order. `changes.records` go to the changelog in their order,
     the progress record last. `epochs` are those that this transaction completes and that had content, `ticks` counts
     all it completes, `ignored_ticks` those that did not advance `at`.
+
+    The rest is for measuring only: `counted` records by topic and verdict, `buried` by topic and reason, `applied`
+    readable facts by event id with the record they came in, `emitted` events.
     """
 
     partition: int
@@ -60,6 +76,10 @@ class Transaction:
     ignored_ticks: int
     facts: int
     wakes: int
+    counted: Mapping[tuple[str, Verdict], int] = field(default_factory=dict)
+    buried: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    applied: Sequence[tuple[str, Any]] = ()
+    emitted: Sequence[Emitted] = ()
 
     @property
     def metadata(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from shared.engine.transaction import Transaction
+from shared.engine.transaction import Headers, Transaction
 from shared.runtime.crash_points import CrashPoint, CrashPoints
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
@@ -49,17 +49,19 @@ class PartitionProducer:
             stop(StopReason.FENCE_FAILED, f"partition {self._partition}: {error!r}")
         self._crash_points.pass_by(CrashPoint.AFTER_FENCE)
 
-    async def commit(self, transaction: Transaction) -> int:
+    async def commit(self, transaction: Transaction, marked: Mapping[str, Headers] | None = None) -> int:
         """Commit outputs, state and progress in one step; return the offset of the last changelog record.
+
+        `marked` are further headers of outputs, by event id: for measuring, never for deciding.
 
         Every send is awaited before the commit, because aiokafka's commit does not look at failed batches.
         """
-        producer = self._producer
+        producer, more = self._producer, marked or {}
         await producer.begin_transaction()
         self._crash_points.pass_by(CrashPoint.AFTER_BEGIN)
         sent = []
         for (topic, partition), outputs in transaction.outputs.items():
-            records = [(output.key, output.value, list(output.headers)) for output in outputs]
+            records = [(o.key, o.value, [*o.headers, *more.get(o.id, ())]) for o in outputs]
             sent += await self._send(self._settings.topic(topic), partition, records)
         changes = await self._send(self._changelog, self._partition, _changelog_records(transaction.changes.records))
         await asyncio.gather(*(future for future, _ in sent + changes))

@@ -13,6 +13,7 @@ from shared.engine.epoch import WAITING_FOR_TICK, EpochLoop
 from shared.engine.state import UnusableState
 from shared.engine.transaction import Transaction
 from shared.runtime.crash_points import CrashPoint, CrashPoints
+from shared.runtime.delays import origin_header
 from shared.runtime.metrics import Metrics
 from shared.runtime.partition_producer import PartitionProducer
 from shared.runtime.reporter import Reporter
@@ -79,6 +80,7 @@ class PartitionWorker:
         last_yield = monotonic()
         while self._accepting:
             self.news.clear()
+            started = monotonic()
             transaction = loop.advance()
             self._drained(loop)
             if transaction is None:
@@ -87,21 +89,24 @@ class PartitionWorker:
                 last_yield = monotonic()
                 continue
             self.waiting_since = None
-            await self._settle(loop, transaction)
+            await self._settle(loop, transaction, started)
             if monotonic() - last_yield > YIELD_SECONDS:
                 await asyncio.sleep(0)
                 last_yield = monotonic()
 
-    async def _settle(self, loop: EpochLoop[Any], transaction: Transaction) -> None:
+    async def _settle(self, loop: EpochLoop[Any], transaction: Transaction, began: float) -> None:
         offset, started = None, monotonic()
+        origins = self._metrics.delays.origins(transaction)
         if transaction.durable:
             await self._reporter.settled(self.partition)
-            offset = await asyncio.wait_for(self.producer.commit(transaction), self._deadline_seconds)
+            marked = {event_id: origin_header(origin) for event_id, origin in origins.items()}
+            offset = await asyncio.wait_for(self.producer.commit(transaction, marked), self._deadline_seconds)
         loop.committed(transaction, offset)
         if transaction.durable:
             self._crash_points.pass_by(CrashPoint.AFTER_STORE)
         self._reporter.note(self.partition, transaction.progress)
-        self._metrics.saw_transaction(transaction, monotonic() - started)
+        done = monotonic()
+        self._metrics.saw_transaction(transaction, done - started, epoch_seconds=done - began, origins=origins)
 
     def _note_waiting(self, loop: EpochLoop[Any]) -> None:
         """Remember since when the loop waits for anything but the next tick."""

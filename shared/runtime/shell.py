@@ -61,7 +61,7 @@ class Shell:
         self._physical = {topic: settings.topic(topic) for topic in self.inputs}
         self._logical = {name: topic for topic, name in self._physical.items()}
         self.crash_points = CrashPoints()
-        self.metrics = Metrics(processor.name)
+        self.metrics = Metrics(processor, policies, settings.build)
         self.reporter = Reporter(self._commit, processor.clock, self._physical, self.crash_points)
         self.workers: dict[int, PartitionWorker] = {}
         self._placed: dict[int, EpochLoop[Any]] = {}
