@@ -187,8 +187,19 @@ class Desk:
         for request in waiting[PENDING_MAX:]:
             self._refuse(request, (block(Standing.PENDING_BOUND),))
         for request in waiting[:PENDING_MAX]:
-            if request.id in self._pending:
-                self._decide(request)
+            if request.id in self._pending and not self._was_said(request):
+                self._decide(self._pending[request.id])
+
+    def _was_said(self, request: Request) -> bool:
+        """A wish asked anew is refused when the one that it replaces became a contact, and waits while that may be."""
+        for contact in self._contacts.values():
+            if request.replaces is None or all(asked.request_id != request.replaces for asked in contact.asked):
+                continue
+            if contact.is_used:
+                self._refuse(request, (block(Standing.ALREADY_SAID),))
+                return True
+            self._pending[request.id] = replace(request, awaits=contact.id)
+        return False
 
     def _decide(self, request: Request) -> None:
         if self._now >= request.not_after_ms:

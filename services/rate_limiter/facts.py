@@ -210,6 +210,7 @@ def _requested(state: Borrower, fact: Fact, data: ContactRequested, now: int) ->
         "/".join(fact.source.rsplit("/", 2)[-2:]),
         fact.id,
         now,
+        data.replaces_request_id,
     )
     return replace(state, pending=_added(state.pending, request, lambda it: (it.id,), BUFFERED_MAX))
 

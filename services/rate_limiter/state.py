@@ -131,7 +131,8 @@ class Owed:
 class Request:
     """A wish of stage 1. `source` is the `service/partition` that asked, `asked_ms` the tick that read it.
 
-    `awaits` names a withdrawn permit that contained it and may have been used. `told_*` is the last deferral published.
+    `awaits` names a withdrawn permit that contained it, or the wish that it `replaces`, and may have been used.
+    `told_*` is the last deferral published.
     """
 
     id: str
@@ -151,6 +152,7 @@ class Request:
     source: str
     fact_id: str
     asked_ms: int
+    replaces: str | None = None
     awaits: str | None = None
     told_rules: tuple[str, ...] = ()
     told_earliest_ms: int | None = None

@@ -198,6 +198,7 @@ class Standing(StrEnum):
     PERMIT_OPEN = "permit_open"
     PERMIT_INTERVAL = "permit_interval"
     PERMIT_WITHDRAWN = "permit_withdrawn"
+    ALREADY_SAID = "already_said"
     UPSTREAM_BEHIND = "upstream_behind"
     OUTREACH_STOPPED = "outreach_stopped"
     SHADOW = "shadow"
@@ -283,6 +284,12 @@ STANDING_RULES: Final[Mapping[Standing, RuleText]] = dict(
             _INTERNAL,
             "The attempt was made after its permit had been withdrawn.",
             "gateway guide",
+        ),
+        _standing(
+            Standing.ALREADY_SAID,
+            _INTERNAL,
+            "The wish that this one replaces has already become a contact; another amount is no new reason.",
+            "docs/decisions/0009-one-wish-per-loan.md; T-13",
         ),
         _standing(
             Standing.UPSTREAM_BEHIND,

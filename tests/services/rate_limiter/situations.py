@@ -101,6 +101,7 @@ def wish(
     not_before: int | None = None,
     not_after: int | None = None,
     days_past_due: int = 3,
+    replaces: str | None = None,
 ) -> Fact:
     """A request for contact, as a service of stage 1 publishes it."""
     data = ContactRequested(
@@ -120,6 +121,7 @@ def wish(
         not_before_ms=at if not_before is None else not_before,
         not_after_ms=at + 3 * DAY_MS if not_after is None else not_after,
         policy=policy().hash,
+        replaces_request_id=replaces,
     )
     return fact(data, topic=topic, source=f"/duecourse/{SERVICES[topic]}/{partition}")
 

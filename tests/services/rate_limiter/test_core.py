@@ -685,3 +685,36 @@ def test_a_wrong_partner_of_a_withdrawal_is_ignored():
     driver.tick(NOON, profile(SHANGHAI, points=(PHONE, MAILBOX)), taken_back("r1", WithdrawalReason.HOLD))
     turn = driver.tick(NOON + 1000, wish("r1", NOON))
     assert (turn.events, turn.verdicts) == ((), (Verdict.DUPLICATE,))
+
+
+class TestAskedAnew:
+    """A part payment after a message makes stage 1 ask again, with another amount."""
+
+    def test_what_was_said_is_not_said_again(self):
+        """The wish is refused when the one that it replaces became a contact, however early the other was withdrawn."""
+        driver = gate()
+        permit = the_permit(driver.tick(NOON, profile(SHANGHAI), wish("r1", NOON)))
+        driver.tick(NOON + MINUTE_MS, outcome(Outcome.ATTEMPTED, NOON + 500, permit=permit))
+        later = NOON + 2 * DAY_MS
+        again = wish("r2", later, loan="loan-of-r1", replaces="r1")
+        turn = driver.tick(later, taken_back("r1", WithdrawalReason.AMOUNT_CHANGED), again)
+        assert [rule.rule_id for rule in turn.of(PermitRefused)[0].rules] == ["already_said"]
+        assert permits(turn) == []
+
+    def test_while_nobody_knows_it_waits(self):
+        """A permit that may have been used before its withdrawal holds the new wish back until somebody reports."""
+        driver = gate()
+        permit = the_permit(driver.tick(NOON, profile(SHANGHAI), wish("r1", NOON)))
+        again = wish("r2", NOON, loan="loan-of-r1", replaces="r1")
+        turn = driver.tick(NOON + 1000, taken_back("r1", WithdrawalReason.AMOUNT_CHANGED), again)
+        assert "permit_open" in blocked_by(turn)
+        turn = driver.tick(NOON + MINUTE_MS, outcome(Outcome.NOT_ATTEMPTED, NOON + 2000, permit=permit))
+        assert [loan.request_id for loan in the_permit(turn).loans] == ["r2"]
+
+    def test_what_was_never_said_may_be_said(self):
+        """A wish whose predecessor only waited is free."""
+        driver = gate()
+        driver.tick(NOON, profile(SHANGHAI), wish("r1", NOON, not_before=NOON + HOUR_MS))
+        again = wish("r2", NOON, loan="loan-of-r1", replaces="r1")
+        turn = driver.tick(NOON + 1000, taken_back("r1", WithdrawalReason.AMOUNT_CHANGED), again)
+        assert [loan.request_id for loan in the_permit(turn).loans] == ["r2"]
