@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.contract.codec import DeadReason
 from shared.domain.holds import days_paused, held_within, hold_end, is_held, next_hold_change
-from tests.shared.domain.loan_builder import hold, lifted, loan_of, midnight, opened
+from tests.shared.domain.loan_builder import hold, lifted, loan_of, midnight, opened, outcomes
 
 START = date(2024, 3, 1)
 SPANS = st.tuples(st.integers(0, 30), st.integers(1, 12))
@@ -68,3 +70,9 @@ def test_changes_of_holds_are_announced_in_turn() -> None:
     loan = loan_of(opened(), hold("h", "2024-03-05", "2024-03-07"))
     start, end = midnight("2024-03-05"), midnight("2024-03-07")
     assert [next_hold_change(loan, at) for at in (start - 1, start, end - 1, end)] == [start, end, end, None]
+
+
+@pytest.mark.parametrize("end", ["2024-03-05", "2024-03-04"])
+def test_a_hold_that_ends_before_it_begins_is_dead(end: str) -> None:
+    """An interval without an instant in it is a mistake of its producer, not a hold."""
+    assert outcomes([opened(), hold("h", "2024-03-05", end)])[-1].dead is DeadReason.DATE_IMPOSSIBLE

@@ -87,6 +87,13 @@ def test_windows_are_half_open() -> None:
     assert not is_inside(opens, opens, zone, DAILY)
 
 
+def test_what_fits_exactly_fits() -> None:
+    """Eleven hours fit into a window of eleven hours, and a millisecond more does not."""
+    opens = parse_instant("2024-06-03T09:00:00+08:00")
+    assert next_allowed(opens - 1, 11 * HOUR_MS, ["Asia/Shanghai"], DAILY) == opens
+    assert next_allowed(opens, 11 * HOUR_MS + 1, ["Asia/Shanghai"], DAILY) is None
+
+
 def test_windows_that_meet_at_midnight_are_one() -> None:
     """An interval may cross midnight where both days allow it."""
     at = parse_instant("2024-06-03T23:30:00+08:00")
