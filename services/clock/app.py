@@ -71,7 +71,7 @@ class ClockApp:
         self._stable = LogEnds(broker, uncommitted=False)
         self._groups = GroupProgress(broker)
         self._control = ControlReader(self.settings)
-        self._tail = ClockTail(self.settings, (LOAN_CLOCK, BORROWER_CLOCK), self._saw)
+        self._tail = ClockTail(self.settings, (LOAN_CLOCK, BORROWER_CLOCK), self._saw, prompt=False)
         self._writer = TickWriter(self.settings)
 
     async def run(self) -> None:
@@ -196,6 +196,11 @@ class ClockApp:
         for (group, _, _), progress in zip(asked, answers, strict=True):
             if progress is not None:
                 self.conductor.saw_progress(group, progress)
+
+    def _has_answered(self, group: str, clock: str, partitions: int) -> bool:
+        """Whether a group in lockstep has nothing new to report: it has applied the newest tick of its stage."""
+        newest = self.conductor.newest_at if clock == LOAN_CLOCK else self.conductor.newest_borrower_at
+        return all((self.conductor.applied(group, p) or -1) >= max(newest, 1) for p in range(partitions))
 
     @property
     def _policy(self) -> str:

@@ -22,7 +22,7 @@ from shared.runtime.settings import Settings
 from shared.runtime.shell import Shell
 from shared.runtime.startup_checks import require_assertions, require_topics
 from shared.runtime.stop import StopReason, stop
-from shared.runtime.visibility import WATCH_SECONDS, WaitWatch, watch_outputs
+from shared.runtime.visibility import WATCH_SECONDS, RecoveryWatch, WaitWatch, watch_outputs
 
 CONCURRENT_BACKOFF_SECONDS: Final = 0.002
 HEARTBEAT_SECONDS: Final = 1.0
@@ -172,6 +172,14 @@ def _attend(app: ServiceApp) -> None:
             await app.sleep(WATCH_SECONDS)
             workers = list(shell.workers.values())
             await watch.look([(w.loop, w.waiting_since) for w in workers if w.loop is not None])
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def watch_recovery() -> None:
+        watch = RecoveryWatch()
+        while not app.should_stop:
+            await app.sleep(WATCH_SECONDS)
+            recovery = app.tables.recovery
+            watch.look(at_work=shell.accepting, owned=recovery.active_tps, read=recovery.active_offsets)
 
     @app.task  # type: ignore[untyped-decorator]
     async def look_at_outputs() -> None:

@@ -17,19 +17,27 @@ from shared.runtime.settings import Settings
 LOOK_BACK: Final = 16
 """Records looked at before the end of a clock log, in case the last ones cannot be read."""
 POLL_MS: Final = 200
+UNHURRIED_BYTES: Final = 1024 * 1024
+"""Waiting for this much, the broker answers once per `POLL_MS` with all that has come."""
 
 SawTick = Callable[[str, int, Tick], None]
 
 
 class ClockTail:
-    """Follows clock topics from their last ticks on, and tells of each tick: ours, and those of another clock."""
+    """Follows clock topics from their last ticks on, and tells of each tick: ours, and those of another clock.
 
-    def __init__(self, settings: Settings, topics: Iterable[str], saw: SawTick) -> None:
+    `prompt`: at once, rather than several ticks at a time.
+    """
+
+    def __init__(self, settings: Settings, topics: Iterable[str], saw: SawTick, *, prompt: bool = True) -> None:
         self._settings = settings
         self._topics = {settings.topic(topic): topic for topic in topics}
         self._saw = saw
         self._consumer: Any = AIOKafkaConsumer(
-            bootstrap_servers=settings.broker, isolation_level=READ_UNCOMMITTED, fetch_max_wait_ms=POLL_MS
+            bootstrap_servers=settings.broker,
+            isolation_level=READ_UNCOMMITTED,
+            fetch_max_wait_ms=POLL_MS,
+            fetch_min_bytes=1 if prompt else UNHURRIED_BYTES,
         )
 
     async def start(self) -> None:

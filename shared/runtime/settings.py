@@ -26,6 +26,9 @@ class Settings:
     `instance` names this process among those of its service and must not be shared; restarts under the same name keep
     its partitions for `session_timeout_seconds`. Empty: a new member at every start. `boarded` allows a first start on
     inputs whose history is cut off. `health_address` is `host:port`, port 0 for any free one, empty for none.
+
+    A commit that is not answered within `deadline_seconds` is in doubt; own records that stay invisible for
+    `visible_seconds`, or a barrier beyond the end of a log for `truncated_seconds`, stop the process.
     """
 
     broker: str = "127.0.0.1:9092"
@@ -47,6 +50,8 @@ class Settings:
     session_timeout_seconds: float = 10.0
     transaction_timeout_seconds: float = 12.0
     deadline_seconds: float = 30.0
+    visible_seconds: float = 20.0
+    truncated_seconds: float = 30.0
     facts_and_wakes_max: int = 1000
     ticks_max: int = 512
     queue_records_max: int = 8192

@@ -121,7 +121,8 @@ class TopicAdmin:
         faults = [fault for spec in wanted for fault in self._shape(spec, found.get(spec.name))]
         present = [spec for spec in wanted if spec.name in found]
         faults += await self._configuration(present)
-        faults += await self._stamp_faults()
+        if self._settings.topic(CONTROL) in found:
+            faults += await self._stamp_faults()
         return tuple(faults)
 
     def _shape(self, spec: TopicSpec, found: Mapping[str, Any] | None) -> Iterable[TopicFault]:

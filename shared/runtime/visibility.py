@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from time import monotonic
 from typing import Any, Final
 
@@ -15,15 +15,14 @@ from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
 
 LOOK_SECONDS: Final = 0.1
-OWN_TRANSACTION_SECONDS: Final = 20.0
-TRUNCATED_SECONDS: Final = 30.0
 WATCH_SECONDS: Final = 5.0
+RECOVERY_STILL_SECONDS: Final = 90.0
 
 
 async def require_visible(settings: Settings, partitions: Iterable[tuple[str, int]]) -> None:
     """Wait until committed reads reach the end of these logs, which nobody else writes; stop when they never do."""
     asked = list(partitions)
-    deadline = monotonic() + OWN_TRANSACTION_SECONDS
+    deadline = monotonic() + settings.visible_seconds
     async with (
         LogEnds(settings.broker, uncommitted=True) as written,
         LogEnds(settings.broker, uncommitted=False) as visible,
@@ -51,11 +50,27 @@ async def watch_outputs(settings: Settings, topics: Iterable[str]) -> None:
         suspects = [place for place in asked if before[place] < ends[place]]
         if not suspects:
             return
-        await asyncio.sleep(settings.transaction_timeout_seconds + OWN_TRANSACTION_SECONDS)
+        await asyncio.sleep(settings.transaction_timeout_seconds + settings.visible_seconds)
         after = await visible.ends(suspects)
         hanging = [place for place in suspects if after[place] == before[place]]
         if hanging:
             stop(StopReason.HANGING_TRANSACTION, f"the visible end of these logs stands still: {hanging}")
+
+
+class RecoveryWatch:
+    """Stops a process whose recovery stands still: Faust's recovery task can end without a word, and hang for ever."""
+
+    def __init__(self) -> None:
+        self._seen: object = None
+        self._since = monotonic()
+
+    def look(self, *, at_work: bool, owned: Collection[object], read: Mapping[Any, int | None]) -> None:
+        """Look at whether partitions are owned but not at work, and how far their changelogs were read."""
+        seen = (at_work, dict(read))
+        if at_work or not owned or seen != self._seen:
+            self._seen, self._since = seen, monotonic()
+        elif monotonic() - self._since > RECOVERY_STILL_SECONDS:
+            stop(StopReason.DOUBT, "partitions are assigned, but their recovery stands still")
 
 
 class WaitWatch:
@@ -68,7 +83,7 @@ class WaitWatch:
     async def look(self, waiting: Iterable[tuple[EpochLoop[Any], float | None]]) -> None:
         """Look at loops, each with the monotonic instant since when it has waited (None: not at all)."""
         for loop, since in waiting:
-            if since is None or loop.waiting is None or monotonic() - since < TRUNCATED_SECONDS:
+            if since is None or loop.waiting is None or monotonic() - since < self._settings.truncated_seconds:
                 continue
             what = loop.waiting
             self._log.warning(
