@@ -59,7 +59,7 @@ def stamped_settings(**given: Any) -> Settings:
         )
     said = {name for name, value in given.items() if value is not None}
     said |= {name for name in Settings.__dataclass_fields__ if f"DUECOURSE_{name.upper()}" in os.environ}
-    stamped = {
+    stamped: dict[str, Any] = {
         "mode": found.mode,
         "partitioner": Partitioner(found.partitioner),
         "loan_partitions": found.loan_partitions,
