@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from services.credit_report.processor import PROCESSOR
 from services.credit_report.reasons import CreditSkip, Told
 from shared.contract.base import HoldReason
 from shared.contract.loans import ClosedReason, FiledMonth, Obligor, Role
 from shared.contract.repayments import Payer
 from shared.contract.requests import ContactRequested, ReportAction
+from shared.domain.reporting import load_reporting
 from shared.kernel.zones import DAY_MS, HOUR_MS
-from tests.services.credit_report.bureau import APRIL, CUTOFF, MARCH, START, Bureau, Way
+from tests.driver import Driver
+from tests.services.credit_report.bureau import APRIL, CUTOFF, MARCH, POLICY, RULES, START, Bureau, Way
 from tests.services.lending import (
     DUE,
     LOAN,
@@ -261,6 +265,19 @@ def test_a_return_known_late_harms_and_passes_the_gate_again() -> None:
     assert correction.clearance_id is not None
     assert correction.decided_ms >= known + 3 * DAY_MS
     assert bureau.held(MARCH) == ["notice_not_sent", "waiting_time"]
+
+
+@pytest.mark.parametrize(("counts", "codes"), [(True, ["N"]), (False, ["N", "1"])])
+def test_the_policy_says_whether_money_that_came_back_was_ever_there(*, counts: bool, codes: list[str]) -> None:
+    """A return dated after the cut-off leaves the month, unless the policy reads returned money as never paid."""
+    reporting = load_reporting(
+        {"defaults": {**RULES.model_dump(mode="json"), "returned_payment_counts": counts}}, "test"
+    )
+    bureau = Bureau(driver=Driver(PROCESSOR, replace(POLICY, reporting=reporting), LOAN))
+    back = date(2024, 4, 3)
+    facts = _opened((at(0), paid("p1", 100_000)), (at(back, "09:00"), returned("p1", back)))
+    bureau.run(START, at(date(2024, 4, 12)), facts)
+    assert bureau.codes(MARCH) == codes
 
 
 def test_a_harmful_correction_that_is_paid_in_time_becomes_unknown() -> None:
