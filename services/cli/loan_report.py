@@ -9,7 +9,6 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.contract.base import Amounts, HoldReason, Record
-from shared.contract.codec import DeadReason
 from shared.contract.loans import ClosedReason
 from shared.domain.delinquency import Basis, Delinquency, InstalmentRow, assess, bucket, is_closed
 from shared.domain.doubt import in_doubt
@@ -95,7 +94,7 @@ class RefusedReport(Record):
     """A line that cannot be true of this loan; on a topic it would be a dead letter."""
 
     line: int
-    reason: DeadReason
+    reason: Annotated[str, Field(description="The reason that the dead letter would have.")]
     detail: str
 
 
