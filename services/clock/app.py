@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,8 +13,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from services.clock.core import BORROWER_INPUTS, FEEDBACK, LOAN_INPUTS, borrower_ticks, loan_ticks
-from shared.contract.base import INSTANT_MS_MIN
-from shared.contract.ticks import BORROWER_CLOCK, CONTROL, LOAN_CLOCK, Tick
+from shared.contract.ticks import BORROWER_CLOCK, CONTROL, LOAN_CLOCK, PROBE_AT, Tick
 from shared.contract.topics import CLOCK
 from shared.engine.conductor import BorrowerTick, Conductor, LoanTick, Plan
 from shared.engine.true_time import TrueTime
@@ -123,9 +123,8 @@ class ClockApp:
                 await self._repeat(self._write_loan_tick)
 
     async def _probe(self) -> None:
-        """Learn the broker's time before the first tick, by a tick that does not advance and so is ignored by all."""
-        at = max(self.conductor.newest_at, INSTANT_MS_MIN) if self.conductor.newest_at else INSTANT_MS_MIN
-        probe = Tick(at=at, barriers={}, policy=self._policy)
+        """Learn the broker's time before the first tick, by a tick that never advances and so is ignored by all."""
+        probe = Tick(at=PROBE_AT, barriers={}, policy=self._policy)
         appended = await self._writer.write(LOAN_CLOCK, [(0, probe)])
         self._time.saw_append(appended, elapsed_ms())
 
@@ -274,7 +273,18 @@ def run_clock(app: ClockApp) -> None:
         health.start()
         structlog.get_logger("health").info("listening", port=health.port)
     try:
-        asyncio.run(app.run())
+        asyncio.run(_until_told(app))
     finally:
         if health is not None:
             health.stop()
+
+
+async def _until_told(app: ClockApp) -> None:
+    """Run until SIGTERM or SIGINT, which end a clock at once: what it has written is written."""
+    running = asyncio.ensure_future(app.run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    try:
+        await running
+    except asyncio.CancelledError:
+        structlog.get_logger("clock").info("told to end")

@@ -7,11 +7,13 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from shared.contract.base import Channel, Event, InstantMs, LenderId, PolicyHash, Record
+from shared.contract.base import INSTANT_MS_MIN, Channel, Event, InstantMs, LenderId, PolicyHash, Record
 
 LOAN_CLOCK: Final = "collections.loan-clock"
 BORROWER_CLOCK: Final = "collections.borrower-clock"
 CONTROL: Final = "collections.control"
+PROBE_AT: Final = INSTANT_MS_MIN
+"""The earliest instant never advances time. A clock writes it to learn the broker's time; everybody ignores it."""
 
 
 class OutreachMode(StrEnum):

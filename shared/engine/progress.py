@@ -11,10 +11,11 @@ from typing import Final
 
 import msgspec
 
+from shared.contract.ticks import PROBE_AT
 from shared.kernel.step import Verdict
 
 FORMAT: Final = 1
-NOTHING_YET_AT: Final = 0
+NOTHING_YET_AT: Final = PROBE_AT
 """The `at` of a partition that has applied no tick."""
 
 

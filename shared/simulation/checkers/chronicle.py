@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from shared.contract.base import Event
 from shared.contract.codec import Envelope, Rejected
 from shared.contract.recorded import Recorded
-from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, DeploymentStamped, Tick
+from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, PROBE_AT, DeploymentStamped, Tick
 from shared.contract.topics import DEAD_LETTERS, SERVICES, TOPICS, Keyed
 from shared.kernel.partitioning import Partitioner, partition_of
 from shared.simulation.log import CHANGELOG
@@ -43,7 +43,7 @@ class Ticks:
     def add(self, entry: Entry[Tick]) -> None:
         """Take the next tick, unless it does not advance."""
         tick = entry.data
-        if self.ats and tick.at <= self.ats[-1]:
+        if tick.at <= (self.ats[-1] if self.ats else PROBE_AT):
             return
         self.ats.append(tick.at)
         self.ticks.append(tick)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.contract.codec import Envelope, decode, decode_key, encode
-from shared.contract.ticks import Tick
+from shared.contract.ticks import PROBE_AT, Tick
 from shared.contract.topics import DEAD_LETTERS
 from shared.engine.dead_letters import coordinates, dead_letter
 from shared.engine.processor import Fact, Processor, Unreadable, Wake
@@ -37,7 +37,7 @@ class Folded:
     states: dict[bytes, Any]
     wakes: dict[bytes, int]
     verdicts: dict[str, int]
-    at: int = 0
+    at: int = PROBE_AT
 
 
 def fold(

@@ -7,7 +7,7 @@ from shared.contract.loans import DUE_DATES
 from shared.contract.outreach import LOAN_CONTACTS, OUTREACH
 from shared.contract.repayments import REPAYMENTS
 from shared.contract.requests import REMINDERS
-from shared.contract.ticks import LOAN_CLOCK
+from shared.contract.ticks import LOAN_CLOCK, PROBE_AT
 from shared.contract.topics import DEAD_LETTERS
 from shared.engine.epoch import BrokenInvariant, EpochLoop, Limits
 from shared.engine.processor import Processor
@@ -108,6 +108,14 @@ def test_a_tick_that_does_not_advance_is_ignored():
     assert sum(t.ignored_ticks for t in harness.transactions) == 2
 
 
+def test_the_earliest_instant_is_no_tick():
+    """A clock asks for the broker's time with it; nobody's time begins with it."""
+    harness = one_partition(dues=[due("L1", 1)], clock=[tick(PROBE_AT, {DUE_DATES: 1})])
+    harness.run()
+    assert outputs_of(harness) == []
+    assert (harness.loop.progress.at, harness.loop.progress.offsets[DUE_DATES]) == (PROBE_AT, 0)
+
+
 def test_a_barrier_never_goes_back():
     """A later tick with a lower barrier applies what an earlier one allowed (stale clock)."""
     clock = [tick(START_MS, {DUE_DATES: 2}), tick(START_MS + 1, {DUE_DATES: 1})]
@@ -149,7 +157,7 @@ def test_an_instance_without_the_policy_in_force_waits():
     harness.run()
     assert harness.loop.waiting is not None
     assert (harness.loop.waiting.what, harness.loop.waiting.policy) == ("policy", "b2")
-    assert harness.loop.progress.at == 0
+    assert harness.loop.progress.at == PROBE_AT
 
 
 def test_a_misrouted_key_is_a_dead_letter_that_names_the_partitioner_that_explains_it():

@@ -1,6 +1,7 @@
 import pytest
 
 from shared.engine.progress import (
+    NOTHING_YET_AT,
     ChangelogLost,
     Counts,
     HistoryLost,
@@ -74,5 +75,5 @@ def test_counts_grow_by_verdict():
 def test_birth_begins_at_the_logs_start():
     """A first start has applied nothing and remembers where the clock stood."""
     born = birth(("a", "b"), 9, {"b": 4}, "x")
-    assert (born.n, born.at, born.clock_offset, born.born_at_clock_offset) == (0, 0, 0, 9)
+    assert (born.n, born.at, born.clock_offset, born.born_at_clock_offset) == (0, NOTHING_YET_AT, 0, 9)
     assert born.offsets == {"a": 0, "b": 4}
