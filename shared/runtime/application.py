@@ -11,18 +11,24 @@ import faust
 import structlog
 from faust.sensors import Monitor
 
+from shared.engine.census import Count
 from shared.engine.processor import Processor
+from shared.runtime.census import Census
 from shared.runtime.consumer import SCHEME
 from shared.runtime.health import HealthListener
 from shared.runtime.local_disk import LocalDisk
-from shared.runtime.log_lines import configure
+from shared.runtime.log_lines import configure, count_lines_with
+from shared.runtime.metric_catalogue import ENDS
+from shared.runtime.metrics import CLEAN_END, KILLED_END
+from shared.runtime.past_ends import PastEnds
 from shared.runtime.private_attributes import shorten_concurrent_backoff
 from shared.runtime.recovery import EpochTable, EpochTableManager
 from shared.runtime.settings import Settings
 from shared.runtime.shell import Shell
 from shared.runtime.startup_checks import require_assertions, require_topics
-from shared.runtime.stop import StopReason, stop
+from shared.runtime.stop import StopReason, before_stop, stop
 from shared.runtime.visibility import WATCH_SECONDS, RecoveryWatch, WaitWatch, watch_outputs
+from shared.runtime.vital_signs import VitalSigns
 
 CONCURRENT_BACKOFF_SECONDS: Final = 0.002
 HEARTBEAT_SECONDS: Final = 1.0
@@ -50,20 +56,43 @@ class ServiceApp(faust.App):  # type: ignore[misc]
     state_table: EpochTable
     disk: LocalDisk
     health: HealthListener | None = None
+    vitals: VitalSigns
+    census: Census
+    ends: PastEnds
     beat_at: float = 0.0
+    beating: asyncio.Task[None] | None = None
+    has_started: bool = False
 
     async def on_first_start(self) -> None:
         """Check everything before joining the group."""
+        self.beating = asyncio.get_running_loop().create_task(self._beat(), name="heartbeat")
         await require_topics(self.shell.settings, self.shell.processor)
         await super().on_first_start()
+
+    async def _beat(self) -> None:
+        """Tell the health listener's thread that the event loop goes round, from before the first question on."""
+        while True:
+            self.beat_at = monotonic()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
 
     def not_alive(self) -> str | None:
         """Return why the process should be killed, None when it is alive."""
         silent = monotonic() - self.beat_at
         return f"the event loop has stood still for {silent:.0f} s" if silent > STILL_SECONDS else None
 
+    def not_started(self) -> str | None:
+        """Return why the service was never ready yet, None from its first readiness on: recovery may take long."""
+        return None if self.has_started else self.not_ready()
+
     def not_ready(self) -> str | None:
         """Return why the service makes no progress, None when it does."""
+        reason = self._obstacle()
+        self.has_started = self.has_started or reason is None
+        return reason
+
+    def _obstacle(self) -> str | None:
+        if self.should_stop:
+            return "draining: told to end"
         if not self.shell.accepting:
             return "partitions are being assigned or recovered"
         for worker in list(self.shell.workers.values()):
@@ -75,8 +104,13 @@ class ServiceApp(faust.App):  # type: ignore[misc]
         return None
 
 
-def create_app(processor: Processor[Any], settings: Settings, policies: Mapping[str, Any]) -> ServiceApp:
-    """Return the service as a Faust app. `policies` are all that it knows, by hash; ticks say which one decides."""
+def create_app(
+    processor: Processor[Any], settings: Settings, policies: Mapping[str, Any], census: Count | None = None
+) -> ServiceApp:
+    """Return the service as a Faust app. `policies` are all that it knows, by hash; ticks say which one decides.
+
+    `census` says what to count of each state that is kept.
+    """
     require_assertions()
     shorten_concurrent_backoff(CONCURRENT_BACKOFF_SECONDS)
     disk = LocalDisk(settings.data_directory / processor.name / (settings.instance or "any"))
@@ -116,6 +150,7 @@ def create_app(processor: Processor[Any], settings: Settings, policies: Mapping[
         )
     )
     app.shell = Shell(app, processor, settings, policies)
+    _measure(app, census, policies)
     _subscribe(app)
     _attend(app)
     return app
@@ -154,16 +189,12 @@ def _attend(app: ServiceApp) -> None:
     settings, shell = app.shell.settings, app.shell
 
     @app.task  # type: ignore[untyped-decorator]
-    async def heartbeat() -> None:
-        if settings.health_address:
-            app.beat_at = monotonic()
-            registry = shell.metrics.registry
-            app.health = HealthListener(settings.health_address, registry, live=app.not_alive, ready=app.not_ready)
-            app.health.start()
-            structlog.get_logger("health").info("listening", port=app.health.port)
-        while not app.should_stop:
-            app.beat_at = monotonic()
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+    async def look_at_vital_signs() -> None:
+        await app.vitals.watch()
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def take_census() -> None:
+        await app.census.run()
 
     @app.task  # type: ignore[untyped-decorator]
     async def watch_waiting() -> None:
@@ -186,14 +217,48 @@ def _attend(app: ServiceApp) -> None:
         await watch_outputs(settings, shell.processor.writes)
 
 
+def _measure(app: ServiceApp, count: Count | None, policies: Mapping[str, Any]) -> None:
+    """Give the app what measures it: vital signs, census, and the note of how former processes ended."""
+    shell, directory = app.shell, app.disk.directory
+    board = shell.metrics.board
+    app.ends = PastEnds(directory)
+    for reason, count_of in app.ends.opened(KILLED_END).items():
+        board.add(ENDS, count_of, reason)
+    before_stop(app.ends.note)
+    count_lines_with(board.count_line)
+    app.census = Census(shell, board, count, policies)
+    app.vitals = VitalSigns(
+        shell,
+        board,
+        directory,
+        ready=app.not_ready,
+        ends=lambda: app.consumer.thread.ends,
+        recovering=lambda: app.tables.recovery.active_remaining() if app.in_recovery else {},
+    )
+
+
+def _listen(app: ServiceApp) -> None:
+    """Answer health questions from before the first connection on."""
+    settings, registry = app.shell.settings, app.shell.metrics.registry
+    if settings.health_address:
+        app.beat_at = monotonic()
+        app.health = HealthListener(
+            settings.health_address, registry, live=app.not_alive, ready=app.not_ready, started=app.not_started
+        )
+        app.health.start()
+        structlog.get_logger("health").info("listening", port=app.health.port)
+
+
 def run_app(app: ServiceApp) -> NoReturn:
     """Run the service until it is told to end; only a clean end makes its local store trusted at the next start."""
+    _listen(app)
     worker = app.Worker(quiet=True, loglevel=app.shell.settings.log_level)
     try:
         worker.execute_from_commandline()
     except SystemExit as end:
         if not end.code:
             app.disk.mark_clean()
+            app.ends.note(CLEAN_END)
         raise
     finally:
         if app.health is not None:

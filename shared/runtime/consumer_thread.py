@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
@@ -17,6 +18,9 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from shared.runtime.private_attributes import committed_offsets, positions, read_committed
+from shared.runtime.tolerant_records import RECORDS_MAX, read_tolerantly
+
+ENDS_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,11 @@ class EpochConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         self.seeks: defaultdict[TP, int] = defaultdict(int)
         self.changelog_positions: dict[TP, tuple[int, int]] = {}
         self._positions_told: dict[TP, tuple[int, int]] = {}
+        self.ends: dict[TP, int] = {}
+        self._ends_at = 0.0
 
     def _create_worker_consumer(self, transport: Any) -> Any:
+        read_tolerantly()
         consumer = super()._create_worker_consumer(transport)
         read_committed(consumer)
         return consumer
@@ -88,11 +95,21 @@ class EpochConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         max_records: int | None = None,
     ) -> dict[TP, Fetched]:
         active = set(active_partitions)  # the set we are given changes under us
-        records = await super()._fetch_records(consumer, active, timeout=timeout, max_records=max_records)
+        records = await super()._fetch_records(
+            consumer, active, timeout=timeout, max_records=max_records or RECORDS_MAX
+        )
         found = {TP(*tp): Fetched(self.seeks[TP(*tp)], batch, None) for tp, batch in records.items()}
         for tp, position in positions(consumer, active).items():
             self._add_position(found, tp, position)
+        self._note_ends(consumer)
         return found
+
+    def _note_ends(self, consumer: Any) -> None:
+        """Remember, once a second, where the logs end by the last fetch responses: for measuring lag only."""
+        if monotonic() - self._ends_at >= ENDS_SECONDS:
+            self._ends_at = monotonic()
+            ends = {TP(*tp): consumer.highwater(tp) for tp in consumer.assignment()}
+            self.ends = {tp: end for tp, end in ends.items() if end is not None}
 
     def _add_position(self, found: dict[TP, Fetched], tp: TP, position: int) -> None:
         seeks = self.seeks[tp]

@@ -23,10 +23,12 @@ Answer = Callable[[], str | None]
 class HealthListener:
     """Serves health and metrics on an explicit address until it is stopped."""
 
-    def __init__(self, address: str, registry: CollectorRegistry, *, live: Answer, ready: Answer) -> None:
+    def __init__(
+        self, address: str, registry: CollectorRegistry, *, live: Answer, ready: Answer, started: Answer | None = None
+    ) -> None:
         host, _, port = address.rpartition(":")
         handler = type("Handler", (_Handler,), {"registry": registry, "answers": {"/livez": live, "/readyz": ready}})
-        handler.answers["/startupz"] = ready  # type: ignore[attr-defined]
+        handler.answers["/startupz"] = started or ready  # type: ignore[attr-defined]
         self._server = _BoundedServer((host.strip("[]") or "127.0.0.1", int(port)), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 

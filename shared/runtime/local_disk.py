@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from shared.runtime.past_ends import FILE as ENDS
 from shared.runtime.stop import StopReason, stop
 
 CLEAN: Final = "clean"
@@ -52,7 +53,7 @@ class LocalDisk:
 
     def _wipe(self) -> None:
         for path in self.directory.iterdir():
-            if path.name == LOCK:
+            if path.name in {LOCK, ENDS}:
                 continue
             if path.is_dir():
                 shutil.rmtree(path)

@@ -29,7 +29,7 @@ class Board:
     """The metrics of one process, and their registry. Not a single method formats or looks up more than a tuple."""
 
     def __init__(self, service: str, build: str = "", vocabularies: Vocabularies | None = None) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.service = service
         self.registry = CollectorRegistry()
         self._vocabularies = {"level": LEVELS, **(vocabularies or {})}
@@ -65,10 +65,9 @@ class Board:
         """Return the value where the label's vocabulary has it, else `other`: labels stay bounded whatever comes."""
         return value if value in self._vocabularies.get(label, ()) else "other"
 
-    def count_line(self, _logger: object, level: str, event: Any) -> Any:
-        """Count a log line on its way; a processor for structlog."""
+    def count_line(self, level: str) -> None:
+        """Count a log line."""
         self.add(LOG_LINES, 1, level if level in LEVELS else "error")
-        return event
 
     def value(self, metric: Metric, *labels: str) -> float:
         """Return a series' present value (of a histogram, its count), 0 where there is none: for tests and answers."""

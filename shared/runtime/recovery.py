@@ -17,7 +17,9 @@ from faust.tables.recovery import Recovery
 from faust.types import TP
 
 from shared.runtime.crash_points import CrashPoint
+from shared.runtime.metric_catalogue import RECOVERED
 from shared.runtime.private_attributes import buffered_partitions, database_of, offset_key_of, start_fetcher
+from shared.runtime.stop import StopReason, stop
 from shared.runtime.store import RocksStore
 
 
@@ -60,8 +62,11 @@ class EpochRecovery(Recovery):  # type: ignore[misc]
         seen = self.active_offsets[tp]
         if seen is not None and records[0].offset <= seen:
             records = [record for record in records if record.offset > seen]
+        if any(record.headers for record in records):
+            stop(StopReason.UNREADABLE_STATE, f"{tp.topic}/{tp.partition} holds records that no service wrote")
         if records:
             self.app.shell.store_of(tp.partition).restore(records)
+            self.app.shell.metrics.board.add(RECOVERED, len(records))
             self.active_offsets[tp] = records[-1].offset
 
     def reached(self, positions: Mapping[TP, int]) -> None:

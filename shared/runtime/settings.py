@@ -25,7 +25,8 @@ class Settings:
 
     `instance` names this process among those of its service and must not be shared; restarts under the same name keep
     its partitions for `session_timeout_seconds`. Empty: a new member at every start. `boarded` allows a first start on
-    inputs whose history is cut off. `health_address` is `host:port`, port 0 for any free one, empty for none.
+    inputs whose history is cut off. `log_key` is the secret under which log lines name people, the same in all
+    processes; empty: one of each process's own. `health_address` is `host:port`, port 0 for any free one, empty: none.
 
     A commit that is not answered within `deadline_seconds` is in doubt; own records that stay invisible for
     `visible_seconds`, or a barrier beyond the end of a log for `truncated_seconds`, stop the process.
@@ -45,6 +46,7 @@ class Settings:
     health_address: str = ""
     log_json: bool = True
     log_level: str = "info"
+    log_key: str = ""
     build: str = ""
     boarded: bool = False
     session_timeout_seconds: float = 10.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final
 
 from faust.types import TP
@@ -26,6 +27,7 @@ from shared.engine.progress import (
 from shared.engine.store import PROGRESS_KEY
 from shared.runtime.crash_points import CrashPoints
 from shared.runtime.kafka_offsets import LogEnds
+from shared.runtime.metric_catalogue import REBALANCE_SECONDS, RECOVERY_SECONDS
 from shared.runtime.metrics import Metrics
 from shared.runtime.partition_producer import PartitionProducer
 from shared.runtime.partition_worker import PartitionWorker
@@ -61,7 +63,7 @@ class Shell:
         self._physical = {topic: settings.topic(topic) for topic in self.inputs}
         self._logical = {name: topic for topic, name in self._physical.items()}
         self.crash_points = CrashPoints()
-        self.metrics = Metrics(processor, policies, settings.build)
+        self.metrics = Metrics(processor, policies, settings.build, settings.log_key)
         self.reporter = Reporter(self._commit, processor.clock, self._physical, self.crash_points)
         self.workers: dict[int, PartitionWorker] = {}
         self._placed: dict[int, EpochLoop[Any]] = {}
@@ -69,6 +71,7 @@ class Shell:
         self._revocations = 0
         self._fenced_at = -1
         self._reporting: asyncio.Task[None] | None = None
+        self._left_at = self._fenced_since = monotonic()
 
     @property
     def accepting(self) -> bool:
@@ -85,6 +88,7 @@ class Shell:
     async def fence(self, partitions: Sequence[int]) -> None:
         """Become the only writer of these partitions, and make sure that nothing in their changelogs hangs."""
         self._fenced_at = self._revocations
+        self._fenced_since = monotonic()
         former, self.workers, self._placed = list(self.workers.values()), {}, {}
         self.reporter.forget()
         await asyncio.gather(*(worker.producer.close() for worker in former))
@@ -113,6 +117,7 @@ class Shell:
         tps = [TP(name, partition) for name in self._logical for partition in owned]
         async with LogEnds(self.settings.broker, uncommitted=False) as ends:
             logs = Logs(await ends.starts(tps), await ends.ends(tps), await self._app.consumer.thread.committed(tps))
+        self.metrics.board.observe(RECOVERY_SECONDS, monotonic() - self._fenced_since)
         self._placed = {partition: self._new_loop(partition, logs) for partition in owned if partition in self.workers}
         await self._seek(self._placed)
 
@@ -170,10 +175,13 @@ class Shell:
         if self._reporting is None:
             self._reporting = asyncio.get_running_loop().create_task(self.reporter.run(), name="reporter")
         self.metrics.saw_assignment(partitions)
+        self.metrics.board.observe(REBALANCE_SECONDS, monotonic() - self._left_at)
         return True
 
     async def quiesce(self) -> None:
         """Accept nothing more, let open transactions finish, report them."""
+        if self._accepting:
+            self._left_at = monotonic()
         self._accepting = False
         self._revocations += 1
         if self.workers:
@@ -210,6 +218,10 @@ class Shell:
             tp = TP(name, loop.partition)
             if tp in paused and loop.queued(topic) <= enough:
                 self._app.consumer.on_buffer_drop(tp)
+
+    def paused(self) -> set[TP]:
+        """Return the inputs that are not read because their queue is full."""
+        return set(buffered_partitions(self._app.consumer))
 
     async def seek(self) -> None:
         """Seek all inputs to what the loops have not been fed yet."""

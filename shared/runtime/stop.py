@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from enum import Enum
 from typing import NoReturn
 
@@ -33,11 +34,21 @@ class StopReason(Enum):
         self.advice = advice
 
 
+_farewells: list[Callable[[str], None]] = []
+
+
+def before_stop(note: Callable[[str], None]) -> None:
+    """Let `note` take down the reason, in lower case, before the process ends; it must be quick and must not raise."""
+    _farewells.append(note)
+
+
 def stop(reason: StopReason, detail: str) -> NoReturn:
     """End the process at once: no flush, no farewell to the group, nothing more may be written by it."""
     structlog.get_logger("stop").critical(
         "stopped", reason=reason.name.lower(), detail=detail, advice=reason.advice, exit_code=reason.code
     )
+    for note in _farewells:
+        note(reason.name.lower())
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(reason.code)

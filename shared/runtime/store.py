@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import rocksdict
 
-from shared.engine.store import INSTANT, Changes, Due, due_of
+from shared.engine.store import INSTANT, STATE_PREFIX, Changes, Due, due_of
 
 DUE_PREFIX: Final = b"d"
 DUE_END: Final = b"e"
@@ -47,6 +47,21 @@ class RocksStore:
             found.append(entry)
             iterator.next()
         return found, None
+
+    def scan_states(self, start: bytes, limit: int) -> tuple[list[bytes], bytes | None]:
+        """Return the values of at most `limit` states from the changelog key `start` on, and the key after them."""
+        values: list[bytes] = []
+        iterator = self._database.iter()
+        iterator.seek(start)
+        while iterator.valid():
+            key = iterator.key()
+            if key[:1] != STATE_PREFIX:
+                break
+            if len(values) >= limit:
+                return values, bytes(key)
+            values.append(bytes(iterator.value()))
+            iterator.next()
+        return values, None
 
     def apply(self, changes: Changes, changelog_offset: int | None) -> None:
         """Write everything in one batch."""
