@@ -29,12 +29,16 @@ _REQUIRED: Final = ("id", "source", "type")
 _OPTIONAL: Final = ("datacontenttype", "subject", "time", "replaces")
 """Absent or null, which CloudEvents holds to be the same."""
 
+UNREADABLE_HEADER: Final = "duecourse-unreadable"
+"""First header of what stands for a record whose bytes a reader could not take apart; its value says why."""
+
 Headers = Sequence[tuple[str, bytes | None]]
 
 
 class DeadReason(StrEnum):
     """Why a record is a dead letter. Closed: metrics and `dead-letters list` know every value."""
 
+    UNREADABLE_RECORD = "unreadable_record"
     TOO_LARGE = "too_large"
     EMPTY = "empty"
     NO_KEY = "no_key"
@@ -109,6 +113,8 @@ def decode_key(key: bytes | None) -> str | None:
 
 
 def _decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> Envelope:
+    if headers and headers[0][0] == UNREADABLE_HEADER:
+        _fail(DeadReason.UNREADABLE_RECORD, (headers[0][1] or b"").decode(errors="replace")[:200])
     if not value:
         _fail(DeadReason.EMPTY, "the record has no value")
     if len(value) > VALUE_BYTES_MAX:

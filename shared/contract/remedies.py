@@ -20,6 +20,10 @@ class Remedy:
 
 
 REMEDIES: Final[dict[DeadReason, Remedy]] = {
+    DeadReason.UNREADABLE_RECORD: Remedy(
+        "Its bytes on the wire are no record: lengths that lie, or a compressed batch that comes to more than 16 MiB.",
+        "find its producer: no usual client writes such bytes; send what was meant again, or discard it",
+    ),
     DeadReason.TOO_LARGE: Remedy(f"The value has more than {VALUE_BYTES_MAX // 1024} KiB.", _SEND_SMALLER),
     DeadReason.EMPTY: Remedy("The record has no value.", "find its producer: nothing here is deleted by tombstones"),
     DeadReason.NO_KEY: Remedy("The record has no key.", "set the key at the producer; replay with `--fix-key`"),

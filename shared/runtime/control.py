@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from shared.contract.codec import Envelope, decode
 from shared.contract.ticks import CONTROL, DeploymentStamped, OutreachMode, OutreachSwitched, PolicyActivated, Switch
 from shared.runtime.kafka_offsets import READ_COMMITTED, LogEnds
 from shared.runtime.settings import Settings
+from shared.runtime.tolerant_records import new_consumer
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class ControlReader:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._topic = settings.topic(CONTROL)
-        self._consumer: Any = AIOKafkaConsumer(
+        self._consumer: Any = new_consumer(
             bootstrap_servers=settings.broker, isolation_level=READ_COMMITTED, auto_offset_reset="earliest"
         )
         self.control = Control()

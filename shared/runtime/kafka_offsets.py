@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from shared.engine.progress import parse_metadata
 from shared.runtime.private_attributes import all_metadata
+from shared.runtime.tolerant_records import new_consumer
 
 BrokerError = KafkaError
 """What the client raises when the broker does not answer, or answers no."""
@@ -23,7 +24,7 @@ class LogEnds:
     """Asks for the ends of logs: high watermarks (`uncommitted`), or last stable offsets."""
 
     def __init__(self, broker: str, *, uncommitted: bool, metadata_max_age_ms: int = 5_000) -> None:
-        self._consumer: Any = AIOKafkaConsumer(
+        self._consumer: Any = new_consumer(
             bootstrap_servers=broker,
             isolation_level=READ_UNCOMMITTED if uncommitted else READ_COMMITTED,
             metadata_max_age_ms=metadata_max_age_ms,

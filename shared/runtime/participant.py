@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
 from shared.contract.codec import Headers
@@ -28,6 +28,7 @@ from shared.engine.progress import metadata
 from shared.runtime.clock_log import ClockTail
 from shared.runtime.kafka_offsets import READ_COMMITTED, GroupProgress, LogEnds
 from shared.runtime.settings import Settings
+from shared.runtime.tolerant_records import new_consumer
 
 POLL_SECONDS: Final = 0.003
 READ_MS: Final = 100
@@ -71,7 +72,7 @@ class Participant:
         self._groups = GroupProgress(settings.broker)
         self._ends = LogEnds(settings.broker, uncommitted=True)
         self._producer: Any = AIOKafkaProducer(bootstrap_servers=settings.broker, enable_idempotence=True, acks="all")
-        self._consumer: Any = AIOKafkaConsumer(
+        self._consumer: Any = new_consumer(
             bootstrap_servers=settings.broker,
             group_id=settings.group(name),
             isolation_level=READ_COMMITTED,

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+import aiokafka.consumer.fetcher as aiokafka_fetcher
 import aiokafka.producer.sender as aiokafka_sender
 from faust.types import TP
 
 ACCESSED: Final = {
     "aiokafka.AIOKafkaConsumer": ("_isolation_level", "_coordinator", "_subscription", "_client", "_fetcher"),
     "aiokafka.consumer.subscription_state.TopicPartitionState": ("_position",),
+    "aiokafka.consumer.fetcher": ("MemoryRecords",),
     "aiokafka.producer.sender": ("BACKOFF_OVERRIDE",),
     "faust.App": ("_fetcher",),
     "faust.transport.consumer.Consumer": (
@@ -116,3 +118,8 @@ def offset_key_of(table: Any) -> bytes:
 def shorten_concurrent_backoff(seconds: float) -> None:
     """Set aiokafka's pause after CONCURRENT_TRANSACTIONS, a constant of 20 ms that every transaction would pay."""
     aiokafka_sender.BACKOFF_OVERRIDE = seconds
+
+
+def parse_fetched_with(records: type[Any]) -> None:
+    """Set the class by which aiokafka's consumers parse what they have fetched; it has `MemoryRecords`' methods."""
+    aiokafka_fetcher.MemoryRecords = records

@@ -12,7 +12,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, NodeNotReadyError
 
@@ -21,6 +21,7 @@ from shared.contract.recorded import Recorded
 from shared.contract.ticks import CONTROL, DeploymentStamped
 from shared.contract.topics import logical_name, physical_name
 from shared.kernel.partitioning import Partitioner, partition_of
+from shared.runtime.tolerant_records import new_consumer
 
 _FETCH_MS: Final = 200
 _REQUEST_TIMEOUT_MS: Final = 10_000
@@ -150,14 +151,7 @@ class Reader:
                     yield self._recorded(record)
 
     async def _fetch(self, *places: TopicPartition) -> Mapping[TopicPartition, Sequence[Any]]:
-        try:
-            found: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(*places, timeout_ms=_FETCH_MS)
-        except UnicodeDecodeError as error:
-            names = sorted({place.topic for place in places or self._partitions})
-            raise BrokerProblem(
-                f"A record on {' or '.join(names)} has a header whose name is not UTF-8, and no reader can pass it.",
-                "Find out who wrote it: that producer must stop, and the services wait behind that record.",
-            ) from error
+        found: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(*places, timeout_ms=_FETCH_MS)
         return found
 
     def _recorded(self, record: Any) -> Recorded:
@@ -176,7 +170,7 @@ class Reader:
 async def reader(deployment: Deployment, topics: Sequence[str]) -> AsyncIterator[Reader]:
     """Give a reader of the logical topics, at their beginning; raise `BrokerProblem` where one is missing."""
     counts = await partition_counts(deployment, topics)
-    consumer = AIOKafkaConsumer(
+    consumer = new_consumer(
         bootstrap_servers=deployment.broker,
         isolation_level="read_committed",
         enable_auto_commit=False,

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from shared.contract.codec import Envelope, decode
 from shared.contract.loans import DUE_DATES
@@ -32,6 +32,7 @@ from shared.engine.state import StateCodec
 from shared.engine.store import PROGRESS_KEY
 from shared.runtime.kafka_offsets import GroupProgress, LogEnds
 from shared.runtime.settings import VARIABLE_PREFIX, Settings
+from shared.runtime.tolerant_records import new_consumer
 from shared.runtime.topics import TopicAdmin
 from tests.shared.engine.fold import LogRecord, fold
 from tests.shared.engine.toy import GATE, HOUR_MS, LOANS, POLICY, START_MS, due, repayment
@@ -215,7 +216,7 @@ class House:
         found: dict[int, list[LogRecord]] = {p: [] for p in range(partitions)}
         async with LogEnds(self.settings.broker, uncommitted=False) as logs:
             ends = await logs.ends([(tp.topic, tp.partition) for tp in tps])
-        consumer = AIOKafkaConsumer(
+        consumer = new_consumer(
             bootstrap_servers=self.settings.broker, isolation_level="read_committed", auto_offset_reset="earliest"
         )
         await consumer.start()

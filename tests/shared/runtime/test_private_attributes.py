@@ -45,6 +45,7 @@ async def test_what_we_access_on_aiokafka_exists():
     lacking = [n for n in ACCESSED["aiokafka.AIOKafkaConsumer"] if n not in vars(consumer)]
     assert lacking == []
     assert isinstance(vars(aiokafka.producer.sender)["BACKOFF_OVERRIDE"], float)
+    assert "MemoryRecords" in aiokafka.consumer.fetcher.Fetcher._proc_fetch_request.__code__.co_names
     assert "_position" in TopicPartitionState.__init__.__code__.co_names
 
 
