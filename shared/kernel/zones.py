@@ -18,6 +18,8 @@ MINUTE_MS: Final = 60 * SECOND_MS
 HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_KEPT_MAX: Final = 8192
+"""Answers kept by each function below: thousands of loans ask about the same instants, days and zones in one tick."""
 
 
 class UnknownZone(ValueError):
@@ -42,6 +44,7 @@ def to_instant(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
+@lru_cache(maxsize=_KEPT_MAX)
 def to_local(instant_ms: int, zone_name: str) -> datetime:
     """Return the aware local moment of an instant."""
     return (_EPOCH + timedelta(milliseconds=instant_ms)).astimezone(zone(zone_name))
@@ -52,6 +55,7 @@ def local_date(instant_ms: int, zone_name: str) -> date:
     return to_local(instant_ms, zone_name).date()
 
 
+@lru_cache(maxsize=_KEPT_MAX)
 def at_local(day: date, clock_time: time, zone_name: str) -> int:
     """Return the instant at which the zone's clocks first show `clock_time` on `day`, or pass it when it is skipped."""
     tz = zone(zone_name)
