@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 import click
 
+from services.cli.audit import Audit, Auditor
 from services.cli.errors import UserError
 from services.cli.processors import PROCESSORS
 from services.cli.report_text import verdict_lines
@@ -22,17 +24,41 @@ from shared.runtime.records import Deployment as Place
 from shared.simulation.checkers import Build, Chronicle, check_all
 from shared.simulation.log import CHANGELOG, RECORDED
 
+DISTRIBUTION = "duecourse"
 EXIT_BROKEN = 1
 
 
 @click.command()
 @source_options
 @policy_option
-def command(source: Source, policy: Policy) -> None:
+@click.option("--every-minutes", type=click.FloatRange(0.1, 1440), help="Judge for ever, and tell it as metrics.")
+@click.option(
+    "--health",
+    "health_address",
+    default="",
+    envvar="DUECOURSE_HEALTH_ADDRESS",
+    metavar="HOST:PORT",
+    help="Where /livez, /readyz and /metrics answer, with --every-minutes.",
+)
+def command(source: Source, policy: Policy, every_minutes: float | None, health_address: str) -> None:
     """Read all topics, changelogs included, and say of each promise how often it was tried and broken.
 
     Nothing is written. Exit code 1 when a promise was broken, or could not be tried at all.
     """
+    if every_minutes is not None:
+        Auditor(lambda: _judge(source, policy)[1], every_minutes, version(DISTRIBUTION)).run(health_address)
+        return
+    records, audit = _judge(source, policy)
+    click.echo(f"{records:,} records of {source}; promises: violations / cases tried")
+    for verdict in audit.verdicts:
+        for line in verdict_lines(verdict):
+            click.echo(line)
+    if not all(verdict.kept for verdict in audit.verdicts):
+        sys.exit(EXIT_BROKEN)
+
+
+def _judge(source: Source, policy: Policy) -> tuple[int, Audit]:
+    """Read everything and judge it; return how many records there were, and what came of it."""
     records = _read(source)
     chronicle = Chronicle(records)
     _require_policy(chronicle, policy)
@@ -43,12 +69,7 @@ def command(source: Source, policy: Policy) -> None:
         raise UserError(
             f"A changelog of {source} is of another build: {error}.", "Check it with that build."
         ) from error
-    click.echo(f"{len(records):,} records of {source}; promises: violations / cases tried")
-    for verdict in verdicts:
-        for line in verdict_lines(verdict):
-            click.echo(line)
-    if not all(verdict.kept for verdict in verdicts):
-        sys.exit(EXIT_BROKEN)
+    return len(records), Audit(chronicle, verdicts, policy.packs)
 
 
 def _read(source: Source) -> list[Recorded]:

@@ -7,10 +7,10 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from services.clock.core import BORROWER_INPUTS, FEEDBACK, LOAN_INPUTS, borrower_ticks, loan_ticks
 from shared.contract.ticks import BORROWER_CLOCK, CONTROL, LOAN_CLOCK, PROBE_AT, Tick
@@ -18,10 +18,11 @@ from shared.contract.topics import CLOCK
 from shared.engine.conductor import BorrowerTick, Conductor, LoanTick, Plan
 from shared.engine.true_time import TrueTime
 from shared.runtime.clock_log import ClockTail, TickWriter
+from shared.runtime.clock_metrics import ClockMetrics
 from shared.runtime.control import ControlReader
 from shared.runtime.health import HealthListener
 from shared.runtime.kafka_offsets import BrokerError, GroupProgress, LogEnds
-from shared.runtime.log_lines import configure
+from shared.runtime.log_lines import configure, count_lines_with
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
 from shared.runtime.system_clock import elapsed_ms, now_ms
@@ -30,6 +31,8 @@ from shared.runtime.topics import TopicAdmin
 COUNT_CHECK_MS: Final = 1_000
 RETRY_SECONDS: Final = 0.5
 SAY_EVERY_MS: Final = 5_000
+STILL_SECONDS: Final = 15.0
+ALIVE_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,21 +52,36 @@ class ClockApp:
         self.settings = settings
         self.clock = clock
         self.conductor = Conductor(clock.plan)
-        self.registry = CollectorRegistry()
+        self.metrics = ClockMetrics(settings.build)
+        self.registry = self.metrics.board.registry
+        self.beat_ms = elapsed_ms()
         self.disagreement: str | None = "not started"
         self._log: Any = structlog.get_logger("clock")
         self._time = TrueTime()
         self._former: dict[int, Mapping[str, int]] = {}
         self._checked_ms = -COUNT_CHECK_MS
         self._said_ms = -SAY_EVERY_MS
-        self._ticks = Counter("duecourse_clock_ticks_total", "Ticks written.", ("stage",), registry=self.registry)
-        self._newest = Gauge("duecourse_clock_tick_seconds", "Newest tick known.", ("stage",), registry=self.registry)
-        self._silent = Gauge("duecourse_clock_silent_pairs", "Pairs left behind.", registry=self.registry)
-        self._disagrees = Gauge("duecourse_clock_disagrees", "1 while no tick is written.", registry=self.registry)
 
     def not_ready(self) -> str | None:
-        """Return why no ticks are written, None when they are."""
-        return self.disagreement
+        """Return why no ticks are written, None when they are: in true time, lately."""
+        if self.disagreement is not None or self.clock.plan.simulation is not None:
+            return self.disagreement
+        written_at = self.metrics.written_at
+        if written_at is None:
+            return "no tick was written yet"
+        silent = monotonic() - written_at
+        return f"the last tick was written {silent:.0f} s ago" if silent > STILL_SECONDS else None
+
+    def not_alive(self) -> str | None:
+        """Return why the process should be killed, None when its event loop goes round."""
+        silent = (elapsed_ms() - self.beat_ms) / 1000
+        return f"the event loop has stood still for {silent:.0f} s" if silent > ALIVE_SECONDS else None
+
+    async def _beat(self) -> None:
+        while True:
+            self.beat_ms = elapsed_ms()
+            self.metrics.ready(self.not_ready())
+            await asyncio.sleep(1)
 
     def _connect(self) -> None:
         broker = self.settings.broker
@@ -77,6 +95,7 @@ class ClockApp:
     async def run(self) -> None:
         """Write ticks until the process ends, or the simulation does."""
         self._connect()
+        beat = asyncio.create_task(self._beat(), name="beat")
         async with AsyncExitStack() as stack:
             await self._start(stack)
             tail = asyncio.create_task(self._tail.run(), name="tail")
@@ -87,6 +106,7 @@ class ClockApp:
                     await self._lockstep()
             finally:
                 tail.cancel()
+                beat.cancel()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         names = [self.settings.topic(t) for t in (LOAN_CLOCK, BORROWER_CLOCK, CONTROL, *LOAN_INPUTS, *BORROWER_INPUTS)]
@@ -130,7 +150,7 @@ class ClockApp:
 
     def _look_at_time(self) -> None:
         self.disagreement = self._time.disagreement(now_ms(), elapsed_ms())
-        self._disagrees.set(self.disagreement is not None)
+        self.metrics.disagrees(disagrees=self.disagreement is not None)
         if self.disagreement is not None and elapsed_ms() - self._said_ms >= SAY_EVERY_MS:
             self._said_ms = elapsed_ms()
             self._log.error("clock_disagrees", why=self.disagreement)
@@ -148,7 +168,7 @@ class ClockApp:
     async def _look_at_stage_2(self) -> None:
         await self._ask_groups()
         silent = self.conductor.silent_pairs(elapsed_ms())
-        self._silent.set(len(silent))
+        self.metrics.look(self.conductor, silent, self._control.control.switches)
         due = self.conductor.next_borrower_tick(elapsed_ms())
         if due is not None and self.disagreement is None:
             await self._write_borrower(due)
@@ -179,6 +199,7 @@ class ClockApp:
             await action()
         except BrokerError as error:
             self._log.warning("the broker does not answer", error=type(error).__name__)
+            self.metrics.unanswered()
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _ask_groups(self) -> None:
@@ -223,8 +244,8 @@ class ClockApp:
         self._time.saw_append(appended, elapsed_ms())
         for partition, tick in ticks:
             self._saw(topic, partition, tick)
-            self._newest.labels(stage).set(tick.at / 1000)
-        self._ticks.labels(stage).inc(len(ticks))
+        if ticks:
+            self.metrics.wrote(stage, max(tick.at for _, tick in ticks), len(ticks))
 
     async def _barriers(self, topics: tuple[str, ...], partitions: tuple[int, ...]) -> dict[int, dict[str, int]]:
         """Return the high watermarks, and for what comes back from stage 2 in true time the last stable offsets."""
@@ -262,14 +283,16 @@ async def _all(*coroutines: Coroutine[Any, Any, None] | asyncio.Task[None]) -> N
 def create_clock(settings: Settings, clock: ClockSettings) -> ClockApp:
     """Return the clock; nothing happens before `run_clock`."""
     configure(json=settings.log_json, level=settings.log_level, service=CLOCK)
-    return ClockApp(settings, clock)
+    app = ClockApp(settings, clock)
+    count_lines_with(app.metrics.board.count_line)
+    return app
 
 
 def run_clock(app: ClockApp) -> None:
     """Run the clock until it is told to end, or its simulation is over."""
     health = None
     if app.settings.health_address:
-        health = HealthListener(app.settings.health_address, app.registry, live=lambda: None, ready=app.not_ready)
+        health = HealthListener(app.settings.health_address, app.registry, live=app.not_alive, ready=app.not_ready)
         health.start()
         structlog.get_logger("health").info("listening", port=health.port)
     try:

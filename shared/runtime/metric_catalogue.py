@@ -283,7 +283,7 @@ CONTACTS_CAP = _gauge("contacts_per_person_cap", "What the policy allows in seve
 CONTACTS_MADE = _gauge("contacts_made", "Contacts made since the log began.", of=_AUDITOR)
 CONTACTS_EXEMPT = _gauge("contacts_exempt", "Of them, statutory notices, which no cap counts.", of=_AUDITOR)
 NEAR_MISSES = _gauge(
-    "contacts_near_quiet_hours", "Contacts made within ten minutes of the end of allowed hours.", of=_AUDITOR
+    "contacts_near_quiet_hours", "Permits that may be used within ten minutes of the end of allowed hours.", of=_AUDITOR
 )
 AFTER_PAYMENT = _gauge("attempts_after_payment", "Attempts to collect what had been paid; must be 0.", of=_AUDITOR)
 PAYMENT_CHANCES = _gauge("payment_chances", "Cases in which somebody paid what was being asked for.", of=_AUDITOR)
