@@ -59,7 +59,10 @@ def decide_loan(state: ToyLoan | None, key: str, given: Input, now: int, policy:
             )
             return Step(changed, wake_at=now + (due.revision * HOUR_MS))
         case Fact(data=RepaymentReceived() as payment):
-            return Step(replace(loan, open_minor=max(0, loan.open_minor - payment.amount_minor)), wake_at=now)
+            if payment.payment_id in loan.seen:
+                return Step(state, wake_at=_next(loan, now), verdict=Verdict.DUPLICATE)
+            left = max(0, loan.open_minor - payment.amount_minor)
+            return Step(replace(loan, open_minor=left, seen=(*loan.seen, payment.payment_id)[-8:]), wake_at=now)
         case Fact(data=ClearanceAnswered()):
             return Step(replace(loan, answered=loan.answered + 1), wake_at=_next(loan, now))
         case Wake():
@@ -106,7 +109,8 @@ def decide_gate(state: ToyGate | None, key: str, given: Input, now: int, policy:
     gate = state or ToyGate()
     match given:
         case Fact(data=ContactWithdrawn() as wish):
-            pending = (*gate.pending, f"{wish.request_id}@{wish.caused_by[0]}")[-20:]
+            # Sorted and without repetition: the order in which several source partitions come must not matter.
+            pending = tuple(sorted({*gate.pending, f"{wish.request_id}@{wish.caused_by[0]}"}))[:20]
             return Step(replace(gate, pending=pending), wake_at=max(now, gate.last_ms + HOUR_MS))
         case Fact() | Unreadable():
             return Step(state)
