@@ -24,6 +24,7 @@ from shared.engine.state import StateCodec
 from shared.engine.store import PROGRESS_KEY, Changes, Store
 from shared.engine.topology import Topology
 from shared.engine.transaction import Emitted, Headers, Output, Transaction
+from shared.engine.waiting import WAITING_FOR_POLICY, WAITING_FOR_RECORDS, WAITING_FOR_TICK, Waiting
 from shared.kernel.ids import derive_id
 from shared.kernel.step import Emit, Step, Verdict
 
@@ -52,21 +53,6 @@ class Deployment:
     policies: Mapping[str, Any]
     build: str = ""
     limits: Limits = field(default_factory=Limits)
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Why a loop cannot go on: for a tick, for a topic's records below `offset`, or for a policy that it lacks."""
-
-    what: str
-    topic: str = ""
-    offset: int = 0
-    policy: str = ""
-
-
-WAITING_FOR_TICK: Final = "tick"
-WAITING_FOR_RECORDS: Final = "records"
-WAITING_FOR_POLICY: Final = "policy"
 
 
 class EpochLoop(Generic[S]):

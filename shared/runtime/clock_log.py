@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from shared.contract.codec import Envelope, decode, encode
-from shared.contract.ticks import Tick
+from shared.contract.ticks import PROBE_AT, Tick
 from shared.kernel.ids import derive_id
 from shared.runtime.kafka_offsets import READ_UNCOMMITTED, LogEnds
 from shared.runtime.settings import Settings
+from shared.runtime.tolerant_records import new_consumer
 
 LOOK_BACK: Final = 16
 """Records looked at before the end of a clock log, in case the last ones cannot be read."""
@@ -33,7 +34,7 @@ class ClockTail:
         self._settings = settings
         self._topics = {settings.topic(topic): topic for topic in topics}
         self._saw = saw
-        self._consumer: Any = AIOKafkaConsumer(
+        self._consumer: Any = new_consumer(
             bootstrap_servers=settings.broker,
             isolation_level=READ_UNCOMMITTED,
             fetch_max_wait_ms=POLL_MS,
@@ -60,7 +61,7 @@ class ClockTail:
             topic = self._topics[tp.topic]
             for record in records:
                 envelope = decode(topic, record.key, record.value, record.headers)
-                if isinstance(envelope, Envelope) and isinstance(envelope.data, Tick):
+                if isinstance(envelope, Envelope) and isinstance(envelope.data, Tick) and envelope.data.at > PROBE_AT:
                     self._saw(topic, tp.partition, envelope.data)
 
     async def run(self) -> None:

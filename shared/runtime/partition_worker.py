@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from shared.engine.epoch import WAITING_FOR_TICK, EpochLoop
+from shared.engine.epoch import EpochLoop
 from shared.engine.state import UnusableState
 from shared.engine.transaction import Transaction
+from shared.engine.waiting import WAITING_FOR_TICK
 from shared.runtime.crash_points import CrashPoint, CrashPoints
 from shared.runtime.delays import origin_header
 from shared.runtime.metrics import Metrics

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import structlog
 
-from shared.engine.epoch import WAITING_FOR_RECORDS, EpochLoop
+from shared.engine.epoch import EpochLoop
+from shared.engine.waiting import WAITING_FOR_RECORDS
 from shared.runtime.kafka_offsets import LogEnds
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
