@@ -69,12 +69,13 @@ async def test_bytes_that_no_honest_client_writes(house):
         counted = await house.verdict()
         letters = (await house.read(DEAD_LETTERS))[0]
         dead = Counter(dict(letter.headers)["duecourse-reason"].decode() for letter in letters)
-        ends = await offsets_in_all(house)
+        read = [[r.offset for r in (await house.read(topic))[0]] for topic in (DUE_DATES, REPAYMENTS)]
         assert all(process.popen.poll() is None for process in processes)
         assert accepted["refused"] >= 4, "the broker refuses the plain lies"
         assert accepted["bomb"] == 4
         assert dead["unreadable_record"] >= 2 * accepted["bomb"] + accepted["broken"]
-        assert counted["facts"] == ends
+        assert read == [list(range(len(offsets))) for offsets in read], "each offset is read once, none is left out"
+        assert counted["facts"] >= sum(map(len, read))
 
 
 async def send_all_kinds(house):
@@ -105,11 +106,3 @@ async def send_all_kinds(house):
                 except KafkaError:
                     seen["refused"] += 1
     return seen
-
-
-async def offsets_in_all(house):
-    """Return how many records lie on the inputs of the toy services, aborted ones and markers aside."""
-    inputs = ("lending.due-dates", "lending.repayments", "collections.reminders", "collections.escalations")
-    inputs += ("collections.loan-contacts",)
-    logs = [await house.read(topic) for topic in inputs]
-    return sum(len(log) for logs_of_topic in logs for log in logs_of_topic.values())

@@ -13,7 +13,7 @@ import pytest
 from shared.contract import codec
 from shared.contract.base import AMOUNT_MINOR_MAX, Amounts
 from shared.contract.catalogue import EVENTS
-from shared.contract.codec import DeadReason, Envelope, Rejected, decode, encode, key_of
+from shared.contract.codec import UNREADABLE_HEADER, DeadReason, Envelope, Rejected, decode, encode, key_of
 from shared.contract.examples import EXAMPLES, example
 from shared.contract.loans import BoardedInstalment, LoanBoarded
 from shared.contract.repayments import REPAYMENTS
@@ -132,11 +132,19 @@ def test_each_fault_has_its_reason(fault: str) -> None:
     assert "loan-8" not in found.detail
 
 
+def test_what_a_reader_could_not_take_apart_is_refused_by_name() -> None:
+    """Whoever fetches marks such a record by its first header; a header of this name further behind means nothing."""
+    mark = (UNREADABLE_HEADER, b"a number has no end")
+    found = decode(REPAYMENTS, KEY, VALUE, (mark,))
+    assert found == Rejected(DeadReason.UNREADABLE_RECORD, "a number has no end")
+    assert isinstance(decode(REPAYMENTS, KEY, VALUE, (("other", b""), mark)), Envelope)
+
+
 def test_every_reason_of_the_codec_is_reached() -> None:
-    """The table above leaves out no reason that the codec's code names."""
+    """The table and the test above leave out no reason that the codec's code names."""
     named = set(re.findall(r"DeadReason\.([A-Z_]+)", Path(codec.__file__).read_text()))
-    assert {reason.name for reason, _, _ in REFUSED.values()} == named
-    assert len(named) == 13
+    assert {reason.name for reason, _, _ in REFUSED.values()} | {"UNREADABLE_RECORD"} == named
+    assert len(named) == 14
 
 
 @pytest.mark.parametrize("event_type", EVENTS)
