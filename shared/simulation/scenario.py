@@ -10,7 +10,7 @@ from shared.contract.repayments import REPAYMENTS, RepaymentReceived
 from shared.engine.epoch import Deployment
 from shared.engine.processor import Processor
 from shared.kernel.partitioning import Partitioner, partition_of
-from shared.kernel.zones import DAY_MS, HOUR_MS
+from shared.kernel.zones import DAY_MS, HOUR_MS, local_date
 from shared.simulation.checkers.chronicle import Chronicle
 from shared.simulation.desk import publication
 from shared.simulation.endings import Tale
@@ -76,11 +76,24 @@ def _mistakes(accounts: Sequence[Account], setting: Setting) -> Iterator[Scripte
         currency=misrouted.terms.currency,
         value_date=misrouted.schedule[0].due_date,
     )
+    yield Scripted(at, _impossible(late[-1], setting))
     right = publication(event, f"{misrouted.loan_id}-astray", f"/lenders/{misrouted.terms.lender_id}", at)
     assert right.key is not None
     home = partition_of(right.key, setting.loan_partitions, Partitioner.MURMUR2)
     wrong = (home + 1) % setting.loan_partitions
     yield Scripted(at, Publication(right.topic, right.key, right.value, right.headers, wrong))
+
+
+def _impossible(account: Account, setting: Setting) -> RepaymentReceived:
+    """Return a repayment that can be read and cannot be: it is in a currency of another loan."""
+    other = next(currency for currency in ("CNY", "USD") if currency != account.terms.currency)
+    return RepaymentReceived(
+        loan_id=account.loan_id,
+        payment_id=f"{account.loan_id}-impossible",
+        amount_minor=100,
+        currency=other,
+        value_date=local_date(setting.start_ms, account.terms.accounting_zone),
+    )
 
 
 def unlike_told(chronicle: Chronicle, told: Sequence[Character]) -> dict[str, tuple[str, ...]]:

@@ -9,8 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Final
 
-from shared.contract.arrangements import DeadLetterDiscarded, HoldLifted, HoldPlaced, PromiseMade
+from shared.contract.arrangements import ARRANGEMENTS, DeadLetterDiscarded, HoldLifted, HoldPlaced, PromiseMade
 from shared.contract.base import Event
 from shared.contract.loans import (
     ChargeAssessed,
@@ -23,12 +24,13 @@ from shared.contract.loans import (
     LoanOpened,
     LoanTerms,
 )
-from shared.contract.repayments import RepaymentReceived, RepaymentReversed
+from shared.contract.repayments import REPAYMENTS, RepaymentReceived, RepaymentReversed
 from shared.contract.topics import DEAD_LETTERS
 from shared.simulation.checkers.chronicle import Chronicle, Entry
 from shared.simulation.checkers.local_time import day_number, local_moment
 
-LOAN_FACTS = (
+DOUBT_MS: Final = 72 * 3_600_000
+LOAN_FACTS: Final = (
     LoanOpened,
     LoanBoarded,
     LoanClosed,
@@ -68,8 +70,10 @@ class Position:
     holds: dict[str, HoldPlaced] = field(default_factory=dict)
     lifted: dict[str, int] = field(default_factory=dict)
     promises: dict[str, PromiseMade] = field(default_factory=dict)
+    doubts: dict[str, int] = field(default_factory=dict)
+    """By coordinates of a dead letter about the loan: the tick that buried it."""
 
-    def take(self, event: Event) -> None:  # noqa: C901, PLR0912 - one line per kind of fact
+    def take(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per kind of fact
         """Apply one fact."""
         match event:
             case LoanOpened() | LoanBoarded():
@@ -108,6 +112,8 @@ class Position:
                 promise = self.promises.get(event.promise_id)
                 if promise is None or promise.revision < event.revision:
                     self.promises[event.promise_id] = event
+            case DeadLetterDiscarded():
+                self.doubts.pop(event.coordinates, None)
             case _:
                 pass
 
@@ -122,28 +128,48 @@ class Position:
         )
 
     def unpaid(self, day: date | None = None) -> dict[str, int]:
-        """Return what is open by instalment: of all that is known, or as the books stood at the end of a day."""
-        rows = self.owed(day)
-        open_minor = {name: amount for _, name, amount in rows}
+        """Return what is open by instalment: of all that is known, or as the books stood at the end of a day.
+
+        Day by day: money meets what had fallen due and been charged by its value date, what is left pays ahead.
+        """
+        rows = [(due, name) for due, name, _ in self.owed(day)]
+        open_minor = {name: self.schedule[name][2] for _, name in rows}
+        charged: dict[date, list[tuple[str, int]]] = defaultdict(list)
+        for charge in self.charges.values():
+            if charge.instalment_id in open_minor and (day is None or charge.assessed_on <= day):
+                charged[charge.assessed_on].append((charge.instalment_id, charge.amount_minor))
+        came = self._came(day, open_minor, charged)
         pool = 0
-        for payment in self.payments.values():
+        for today in sorted({due for due, _ in rows} | charged.keys() | came.keys()):
+            for name, amount in charged.get(today, ()):
+                open_minor[name] += amount
+            pool = _pour(pool + came.get(today, 0), [name for due, name in rows if due <= today], open_minor)
+        _pour(pool, [name for _, name in rows], open_minor)
+        return open_minor
+
+    def _came(
+        self, day: date | None, open_minor: dict[str, int], charged: dict[date, list[tuple[str, int]]]
+    ) -> dict[date, int]:
+        """Return money by value date, after what the lender itself allocated is taken off the instalments."""
+        came: dict[date, int] = defaultdict(int)
+        later: dict[str, int] = defaultdict(int)
+        for charges in charged.values():
+            for name, amount in charges:
+                later[name] += amount
+        for payment in sorted(self.payments.values(), key=lambda one: (one.value_date, one.payment_id)):
             undone = self.reversed.get(payment.payment_id)
-            if undone is not None and (day is None or undone <= day):
-                continue
-            if day is not None and payment.value_date > day:
+            reversed_ = undone is not None and (day is None or undone <= day)
+            if reversed_ or (day is not None and payment.value_date > day):
                 continue
             rest = payment.amount_minor
             for part in payment.allocations:
-                taken = min(part.amount_minor, open_minor.get(part.instalment_id, 0), rest)
-                if taken:
+                if part.instalment_id in open_minor:
+                    room = open_minor[part.instalment_id] + later[part.instalment_id]
+                    taken = min(part.amount_minor, max(0, room))
                     open_minor[part.instalment_id] -= taken
                     rest -= taken
-            pool += rest
-        for _, name, _ in rows:
-            taken = min(pool, open_minor[name])
-            open_minor[name] -= taken
-            pool -= taken
-        return open_minor
+            came[payment.value_date] += rest
+        return came
 
     def days_past_due(self, day: date) -> int:
         """Return the days since the due date at which arrears, added up from the oldest, exceed the tolerance."""
@@ -172,10 +198,22 @@ class Position:
             for promise in self.promises.values()
         )
 
+    def in_doubt(self, at: int) -> bool:
+        """Whether a repayment or arrangement that nobody could read came within the last 72 hours."""
+        return any(since <= at < since + DOUBT_MS for since in self.doubts.values())
+
     @property
     def judged(self) -> bool:
         """Whether this simple reckoning applies: it knows no holiday tables, which some due dates need."""
         return self.terms is not None and self.terms.due_date_convention is DueDateConvention.NONE
+
+
+def _pour(pool: int, names: list[str], open_minor: dict[str, int]) -> int:
+    for name in names:
+        taken = min(pool, max(0, open_minor[name]))
+        open_minor[name] -= taken
+        pool -= taken
+    return pool
 
 
 class Ledger:
@@ -184,6 +222,7 @@ class Ledger:
     def __init__(self, chronicle: Chronicle) -> None:
         buried = buried_coordinates(chronicle)
         self._facts: dict[str, list[Known]] = defaultdict(list)
+        self._doubts = _doubts(chronicle)
         for entry in chronicle.of_each(*LOAN_FACTS):
             at = chronicle.known_at(entry.record)
             alive = entry.record.coordinates not in buried and chronicle.is_home(entry.record)
@@ -204,10 +243,12 @@ class Ledger:
     def position(self, loan_id: str, at: int) -> Position:
         """Return the loan as known at a tick."""
         position = Position()
+        position.doubts = {place: since for place, since in self._doubts.get(loan_id, {}).items() if since <= at}
         for known in self._facts.get(loan_id, ()):
             if known.at > at:
                 break
             position.take(known.entry.data)
+            position.doubts.pop(known.entry.replaces or "", None)
         return position
 
 
@@ -220,6 +261,24 @@ def buried_coordinates(chronicle: Chronicle) -> frozenset[str]:
         for record in records
         if record.key is not None
     )
+
+
+def _doubts(chronicle: Chronicle) -> dict[str, dict[str, int]]:
+    """Return, by loan, the dead letters that may hide a payment or a hold, with the tick that buried each.
+
+    A misrouted record is not among them: those who know the loan never saw it.
+    """
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for topic, records in chronicle.topics():
+        for record in records if topic == DEAD_LETTERS else ():
+            headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+            place = (record.key or b"").decode(errors="replace")
+            doubtful = (
+                place.startswith((REPAYMENTS, ARRANGEMENTS)) and headers.get("duecourse-reason") != "misrouted_key"
+            )
+            if doubtful and "duecourse-key" in headers:
+                found[headers["duecourse-key"]][place] = int(headers["duecourse-at"])
+    return found
 
 
 def business_day(at: int, zone: str, cutoff: str) -> date:

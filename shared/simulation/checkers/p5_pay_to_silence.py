@@ -1,7 +1,7 @@
 """P5 pay to silence: what no longer must be demanded is not demanded, from the very tick that reads why.
 
 For each permit: is the money that its requests name still owed, by all facts in Kafka before the tick, and is the loan
-neither closed nor held nor under a promise? For each open permit whose reason goes: is it withdrawn at that tick?
+neither closed nor held nor in doubt nor under a promise? For each open permit whose reason goes: is it withdrawn then?
 """
 
 from __future__ import annotations
@@ -93,6 +93,8 @@ def _gone(position: Position, request: ContactRequested, at: int) -> str | None:
         return "the loan is closed"
     if position.held(at):
         return "a hold on the loan is active"
+    if position.in_doubt(at):
+        return "a fact about the loan is in doubt"
     day = business_day(at, position.terms.accounting_zone, position.terms.cutoff)
     if position.promised(day) and request.contact_class is not ContactClass.STATUTORY_NOTICE:
         return "a promise to pay still runs"

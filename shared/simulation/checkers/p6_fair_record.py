@@ -97,6 +97,7 @@ def _check_adverse(
     if not position.judged:
         return
     require("a hold on the loan is active", that=not position.held(entry.at))
+    require("a fact about the loan is in doubt", that=not position.in_doubt(entry.at))
     day = cutoff_date(rules, report.month)
     days = position.days_past_due(day)
     require(f"by our ledger it was {days} days past due", that=_SEVERITY.get(report.code, 9) <= severity(days))
