@@ -32,6 +32,9 @@ _OPTIONAL: Final = ("datacontenttype", "subject", "time", "replaces")
 UNREADABLE_HEADER: Final = "duecourse-unreadable"
 """First header of what stands for a record whose bytes a reader could not take apart; its value says why."""
 
+_to_json: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+"""Kept: `json.dumps` would make an encoder for every event."""
+
 Headers = Sequence[tuple[str, bytes | None]]
 
 
@@ -139,7 +142,7 @@ def _parse(value: bytes) -> dict[str, Any]:
     if value.count(b"{") + value.count(b"[") > NESTING_MAX and _depth(value) > NESTING_MAX:
         _fail(DeadReason.TOO_DEEP, f"nested deeper than {NESTING_MAX}")
     try:
-        parsed = from_json(value, allow_inf_nan=False)
+        parsed = from_json(value, allow_inf_nan=False, cache_strings="keys")
     except ValueError as error:
         _fail(DeadReason.NOT_JSON, str(error)[:200])
     if not isinstance(parsed, dict):
@@ -207,16 +210,23 @@ def _attributes(attributes: dict[str, Any]) -> dict[str, Any]:
         text = attributes.get(name)
         if not isinstance(text, str) or not 0 < len(text) <= 200:
             _fail(DeadReason.NOT_CLOUDEVENT, f"attribute {name} is missing or not a text of 1 to 200 characters")
-    for name, text in attributes.items():
-        if name != "data" and (isinstance(text, (dict, list, float)) or len(str(text)) > ATTRIBUTE_CHARS_MAX):
+    for name, value in attributes.items():
+        if name != "data" and not _is_short(value):
             _fail(DeadReason.NOT_CLOUDEVENT, "an extension attribute is not a short text, integer or boolean")
     for name in _OPTIONAL:
-        if not isinstance(attributes.get(name), str | None):
+        value = attributes.get(name)
+        if value is not None and not isinstance(value, str):
             _fail(DeadReason.NOT_CLOUDEVENT, f"attribute {name} is not a text")
     content_type = attributes.get("datacontenttype")
     if content_type is not None and not content_type.startswith("application/json"):
         _fail(DeadReason.NOT_CLOUDEVENT, "datacontenttype is not application/json")
     return attributes
+
+
+def _is_short(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= ATTRIBUTE_CHARS_MAX
+    return not isinstance(value, (dict, list, float)) and len(str(value)) <= ATTRIBUTE_CHARS_MAX
 
 
 def _model_of(topic: str, attributes: dict[str, Any]) -> type[Event]:
@@ -298,7 +308,7 @@ def encode(envelope: Envelope) -> bytes:
         document["time"] = format_instant(envelope.time_ms)
     if envelope.replaces is not None:
         document["replaces"] = envelope.replaces
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _to_json(document).encode()
 
 
 def key_of(event: Event) -> str | None:

@@ -97,6 +97,7 @@ def business_date(instant_ms: int, zone_name: str, cutoff: time) -> date:
     return local.date() + timedelta(days=1) if after else local.date()
 
 
+@lru_cache(maxsize=_KEPT_MAX)
 def format_instant(instant_ms: int) -> str:
     """Return RFC 3339 in UTC with milliseconds, e.g. `2024-02-10T00:00:00.000Z`."""
     moment = _EPOCH + timedelta(milliseconds=instant_ms)
