@@ -186,11 +186,16 @@ class Desk:
                     request_id=notice.request_id,
                     loan_id=self.state.loan.loan_id,
                     reason=reason,
-                    caused_by=self.state.touched,
+                    caused_by=self.state.touched or self._behind(notice),
                 )
                 self.events.append(Emit(CREDIT_REPORTS, notice.borrower_id, event))
         notices = tuple(replace(item, withdrawn=item.withdrawn or item.is_open) for item in case.notices)
         self.cases[case.month] = replace(case, notices=notices)
+
+    def _behind(self, notice: Notice) -> tuple[str, ...]:
+        """The facts that the notice rested on: named where what takes it back has no id, as a dead letter has none."""
+        named = {instalment_id for instalment_id, _ in notice.instalments}
+        return causes(item.fact_id for item in self.state.loan.instalments if item.instalment_id in named)
 
     def ask_clearance(self, case: Case, notice: Notice, picture: Picture) -> None:
         """Ask whether anything known about the person forbids the report."""

@@ -68,7 +68,7 @@ def apply_loan_fact(
 def apply_unreadable(state: CreditState | None, key: str, given: Unreadable, now: int) -> Step[CreditState]:
     """Put the loan under doubt where the dead letter could be a reason to leave somebody alone."""
     before = state or CreditState(Loan(key))
-    loan = doubt(before.loan, key, given.topic, given.coordinates, now)
+    loan = doubt(before.loan, key, given.topic, given.coordinates, now, quarantined=given.quarantined)
     if loan is None or loan == before.loan:
         return Step(state, wake_at=before.wake_at)
     return _step(_looked_at(replace(before, loan=loan), now))

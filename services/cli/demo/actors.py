@@ -12,6 +12,7 @@ from services.cli.demo.acts import Acts
 from shared.contract.outcomes import OUTCOMES
 from shared.contract.outreach import OUTREACH
 from shared.contract.ticks import BORROWER_CLOCK
+from shared.contract.topics import RATE_LIMITER
 from shared.runtime.participant import Participant
 from shared.runtime.settings import Settings
 from shared.simulation.log import Publication
@@ -23,7 +24,7 @@ SIMULATORS: Final = "simulators"
 async def play(settings: Settings, scenario: Scenario, acts: Acts) -> None:
     """Answer every tick up to the last."""
     lender, gateway = scenario.lender(), scenario.gateway()
-    async with Participant(settings, SIMULATORS, BORROWER_CLOCK, reads=(OUTREACH, OUTCOMES)) as simulators:
+    async with _simulators(settings) as simulators:
         async for moment in simulators.moments():
             gateway.hear(moment.records[OUTREACH])
             lender.hear(moment.records[OUTCOMES])
@@ -33,6 +34,11 @@ async def play(settings: Settings, scenario: Scenario, acts: Acts) -> None:
             await simulators.answer(moment)
             if moment.at >= scenario.setting.end_ms:
                 return
+
+
+def _simulators(settings: Settings) -> Participant:
+    """They answer a tick when the gate has applied it, so that they have heard all its permits, whoever is quick."""
+    return Participant(settings, SIMULATORS, BORROWER_CLOCK, reads=(OUTREACH, OUTCOMES), after=(RATE_LIMITER,))
 
 
 async def _publish(simulators: Participant, publications: Sequence[Publication]) -> None:

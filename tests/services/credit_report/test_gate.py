@@ -12,7 +12,13 @@ from shared.contract.base import HoldReason
 from shared.contract.loans import ClosedReason
 from shared.contract.outcomes import Outcome
 from shared.contract.repayments import REPAYMENTS
-from shared.contract.requests import ClearancePurpose, ContactClass, ReportAction, WithdrawalReason
+from shared.contract.requests import (
+    ClearancePurpose,
+    ContactClass,
+    ContactWithdrawn,
+    ReportAction,
+    WithdrawalReason,
+)
 from shared.engine.processor import Unreadable
 from shared.kernel.zones import DAY_MS, HOUR_MS
 from tests.driver import fact
@@ -350,3 +356,13 @@ def test_foreign_contacts_are_passed_by() -> None:
     before = bureau.driver.state
     step = bureau.driver.processor.decide(before, LOAN, fact(foreign), LEAD + 1, bureau.driver.policy)
     assert (step.state, step.wake_at) == (before, wake_at)
+
+
+def test_p7_a_notice_taken_back_in_doubt_names_its_causes() -> None:
+    """What cannot be read has no id of its own: the facts behind the notice are named instead."""
+    bureau = Bureau(notice=lambda _: Way.SILENT)
+    bureau.run(START, LEAD + HOUR_MS, _opened())
+    turn = bureau.driver.tick(LEAD + 2 * HOUR_MS, Unreadable(REPAYMENTS, LOAN, "not_json", f"{REPAYMENTS}/0/7"))
+    (taken_back,) = turn.of(ContactWithdrawn)
+    assert taken_back.reason is WithdrawalReason.FACT_IN_DOUBT
+    assert taken_back.caused_by != ()
