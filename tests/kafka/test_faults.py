@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.contract.codec import Envelope, decode
-from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, TimeMode
+from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, PROBE_AT, TimeMode
 from shared.runtime.crash_points import CrashPoint
 from shared.runtime.stop import StopReason
 from tests.kafka.house import House
@@ -131,7 +131,7 @@ async def test_an_instance_that_joins_and_leaves(make_house):
         house.service("rate_limiter")
         house.service("reminder", "a")
         clock = house.clock()
-        await house.wait_for_tick(1)
+        await house.wait_for_tick(PROBE_AT + 1)
         second = house.service("reminder", "b")
         await house.wait(lambda: _works(second), 40)
         await house.feed(300)
@@ -155,7 +155,7 @@ async def test_two_clocks_and_the_death_of_one(make_house):
         house.service("reminder")
         house.service("rate_limiter")
         first, second = house.clock("first"), house.clock("second")
-        await house.wait_for_tick(1)
+        await house.wait_for_tick(PROBE_AT + 1)
         await house.feed(200)
         await asyncio.sleep(2)
         first.kill()
@@ -200,7 +200,7 @@ async def test_a_stage_1_service_that_was_down_ends_where_it_would_have_been(mak
         reminder = house.service("reminder")
         house.service("rate_limiter")
         clock = house.clock(patience_ms=1_000, freshness_ms=1_000)
-        await house.wait_for_tick(1)
+        await house.wait_for_tick(PROBE_AT + 1)
         reminder.kill()
         await house.feed(300)
         await asyncio.sleep(5)

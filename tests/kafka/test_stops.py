@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from shared.contract.loans import DUE_DATES
-from shared.contract.ticks import LOAN_CLOCK, TimeMode
+from shared.contract.ticks import LOAN_CLOCK, PROBE_AT, TimeMode
 from shared.contract.topics import REMINDER
 from shared.runtime.stop import StopReason
 from shared.runtime.topics import TopicAdmin
@@ -89,8 +89,8 @@ async def test_a_first_start_on_cut_history_is_refused_unless_loans_were_boarded
         house.settings = replace(house.settings, boarded=True)
         house.service("reminder", "boarded")
         house.clock()
-        await house.wait_for_tick(1, "reminder")
-        assert min(await house.progress(REMINDER)) > 0
+        await house.wait_for_tick(PROBE_AT + 1, "reminder")
+        assert min(await house.progress(REMINDER)) > PROBE_AT
 
 
 async def test_history_lost_during_an_outage(make_house):
@@ -99,7 +99,7 @@ async def test_history_lost_during_an_outage(make_house):
         await house.feed(200)
         reminder = house.service("reminder")
         clock = house.clock()
-        await house.wait_for_tick(1, "reminder")
+        await house.wait_for_tick(PROBE_AT + 1, "reminder")
         assert reminder.kill(signal.SIGTERM) == 0
         await house.feed(200)
         clock.kill()
@@ -114,7 +114,7 @@ async def test_a_changelog_that_was_lost(make_house):
         await house.feed(200)
         reminder = house.service("reminder")
         clock = house.clock()
-        await house.wait_for_tick(1, "reminder")
+        await house.wait_for_tick(PROBE_AT + 1, "reminder")
         reminder.kill()
         clock.kill()
         changelog = house.settings.changelog(REMINDER)
@@ -158,8 +158,8 @@ async def test_a_transaction_that_hangs_on_the_changelog(make_house):
         assert found == expected(StopReason.HANGING_TRANSACTION)
         reminder.start()
         house.clock()
-        await house.wait_for_tick(1, "reminder")
-        assert min(await house.progress(REMINDER)) > 0
+        await house.wait_for_tick(PROBE_AT + 1, "reminder")
+        assert min(await house.progress(REMINDER)) > PROBE_AT
 
 
 async def test_partitions_added_while_running_stop_time(make_house):
@@ -167,7 +167,7 @@ async def test_partitions_added_while_running_stop_time(make_house):
     async with make_house() as house:
         house.service("reminder")
         clock = house.clock()
-        await house.wait_for_tick(1, "reminder")
+        await house.wait_for_tick(PROBE_AT + 1, "reminder")
         more = {house.settings.topic(DUE_DATES): NewPartitions(total_count=5, new_assignments=None)}
         await with_admin(house, lambda admin: admin.create_partitions(more))
         assert await asyncio.to_thread(reason_of, clock) == expected(StopReason.PARTITIONS_CHANGED)
@@ -179,7 +179,7 @@ async def test_health_tells_recovery_from_work(make_house):
         await house.feed(100)
         reminder = house.service("reminder")
         house.clock()
-        await house.wait_for_tick(1, "reminder")
+        await house.wait_for_tick(PROBE_AT + 1, "reminder")
         port = reminder.lines("listening")[0]["port"]
 
         async def get(path):
