@@ -88,7 +88,7 @@ async def test_a_limiter_dead_in_the_middle_of_a_transaction_does_not_stop_stage
         house.service("reminder")
         limiter = house.service("rate_limiter", DUECOURSE_CRASH_AT="before_commit:5")
         clock = house.clock()
-        await house.wait(lambda: ended(limiter), 60)
+        await house.wait(lambda: ended(limiter), 120)
         at = await house.newest_tick()
         await house.feed(100)
         await house.wait_for_tick(at + 3_000, "reminder")
