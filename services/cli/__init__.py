@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, str]] = {
     "watch": "services.cli.watch",
     "loan": "services.cli.loan",
     "dead-letters": "services.cli.dead_letters",
+    "quarantine": "services.cli.quarantine",
     "outreach": "services.cli.outreach",
     "explain": "services.cli.explain",
     "kafka": "services.cli.kafka",

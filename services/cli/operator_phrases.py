@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.cli.explain.phrases import Reader, phrase
-from shared.contract.ticks import DeploymentStamped, OutreachSwitched, PolicyActivated, Switch, Tick
+from shared.contract.ticks import DeploymentStamped, FactQuarantined, OutreachSwitched, PolicyActivated, Switch, Tick
 
 __all__ = ["phrase", "scope_of"]
 
@@ -23,6 +23,12 @@ def _(event: OutreachSwitched, _reader: Reader) -> str:
 @phrase.register
 def _(event: PolicyActivated, _reader: Reader) -> str:
     return f"policy {event.policy} activated by {event.operator}: {event.reason}"
+
+
+@phrase.register
+def _(event: FactQuarantined, _reader: Reader) -> str:
+    place = f"{event.topic}/{event.partition}/{event.offset}"
+    return f"{place} quarantined for {event.service} by {event.operator}: {event.reason}"
 
 
 @phrase.register

@@ -67,7 +67,8 @@ def _fold_contact(state: EscalationState | None, key: str, fact: Fact, now: int)
 
 
 def _doubt(state: EscalationState | None, key: str, lost: Unreadable, now: int) -> Step[EscalationState]:
-    loan = doubt(state.loan if state is not None else None, key, lost.topic, lost.coordinates, now)
+    known = state.loan if state is not None else None
+    loan = doubt(known, key, lost.topic, lost.coordinates, now, quarantined=lost.quarantined)
     if loan is None or (state is not None and loan is state.loan):
         return Step(state, wake_at=_planned(state))
     before = state if state is not None else EscalationState(loan)

@@ -88,7 +88,8 @@ def apply(state: Borrower, fact: Fact, now: int) -> Borrower:
 
 def doubt(state: Borrower, unreadable: Unreadable, now: int) -> Borrower:
     """Return the state in doubt: what could not be read may have been a refusal, a hold, or a STOP."""
-    if unreadable.topic not in (BORROWERS, OUTCOMES) or len(state.doubts) >= SCOPES_MAX:
+    matters = unreadable.topic in (BORROWERS, OUTCOMES) or unreadable.quarantined
+    if not matters or len(state.doubts) >= SCOPES_MAX:
         return state
     entry = Doubt(unreadable.coordinates, now, now + DOUBT_MS)
     return replace(state, doubts=tuple(sorted((*state.doubts, entry), key=lambda it: it.coordinates)))

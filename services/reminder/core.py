@@ -46,7 +46,8 @@ def _matters(state: ReminderState, fact: Fact) -> bool:
 
 
 def _doubt(state: ReminderState | None, key: str, lost: Unreadable, now: int) -> Step[ReminderState]:
-    loan = doubt(state.loan if state is not None else None, key, lost.topic, lost.coordinates, now)
+    known = state.loan if state is not None else None
+    loan = doubt(known, key, lost.topic, lost.coordinates, now, quarantined=lost.quarantined)
     if loan is None or (state is not None and loan is state.loan):
         return Step(state, wake_at=_planned(state))
     after = replace(state if state is not None else ReminderState(loan), loan=loan, wake_at=now)

@@ -71,6 +71,7 @@ from shared.contract.requests import (
 )
 from shared.contract.ticks import (
     DeploymentStamped,
+    FactQuarantined,
     OutreachMode,
     OutreachSwitched,
     PolicyActivated,
@@ -373,6 +374,7 @@ _TIME: Final[tuple[Event, ...]] = (
         operator="night-shift",
     ),
     PolicyActivated(policy=_POLICY, reason="quarterly review", operator="compliance"),
+    FactQuarantined(service="reminder", topic=DUE_DATES, partition=3, offset=4711, reason="crash", operator="duty"),
     DeploymentStamped(mode=TimeMode.WALL, loan_partitions=12, borrower_partitions=12),
 )
 

@@ -79,6 +79,26 @@ class PolicyActivated(Event):
     operator: Annotated[str, Field(min_length=1, max_length=64)]
 
 
+class FactQuarantined(Event):
+    """An operator took one fact out of the way of one service, which it has crashed."""
+
+    TYPE: ClassVar = "collections.fact.quarantined.v1"
+    TOPICS: ClassVar = (CONTROL,)
+    KEY: ClassVar = None
+    BUSINESS_KEY: ClassVar = ("service", "topic", "partition", "offset")
+    EFFECT: ClassVar = (
+        "When the service starts again, the fact is a dead letter (`quarantined`) for it and its loan or person is "
+        "left alone; without any effect where the service has applied it before."
+    )
+
+    service: Annotated[str, Field(pattern=r"^(reminder|escalation|credit_report|rate_limiter)$")]
+    topic: Annotated[str, Field(min_length=1, max_length=100, description="The logical topic.")]
+    partition: Annotated[int, Field(ge=0, le=4095)]
+    offset: Annotated[int, Field(ge=0)]
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    operator: Annotated[str, Field(min_length=1, max_length=64)]
+
+
 class TimeMode(StrEnum):
     """Whether a topic set lives in true time or in a simulation."""
 

@@ -19,13 +19,16 @@ DOUBT_MS: Final = 72 * HOUR_MS
 _DOUBTFUL_TOPICS: Final = frozenset({REPAYMENTS, ARRANGEMENTS})
 
 
-def doubt(loan: Loan | None, loan_id: str, topic: str, coordinates: str, now_ms: int) -> Loan | None:
+def doubt(
+    loan: Loan | None, loan_id: str, topic: str, coordinates: str, now_ms: int, *, quarantined: bool = False
+) -> Loan | None:
     """Return the loan under doubt because of the dead letter at `coordinates` (topic/partition/offset).
 
-    Only repayments and arrangements put a loan in doubt: nothing else can be a reason to leave somebody alone. The
-    same dead letter seen again, or one that was lifted already, changes nothing.
+    Only repayments and arrangements put a loan in doubt: nothing else can be a reason to leave somebody alone. But a
+    fact that was quarantined is true and unknown here alone, so that it does on any topic: it may be a cancellation.
+    The same dead letter seen again, or one that was lifted already, changes nothing.
     """
-    if topic not in _DOUBTFUL_TOPICS:
+    if topic not in _DOUBTFUL_TOPICS and not quarantined:
         return loan
     before = loan if loan is not None else Loan(loan_id)
     if before.gravestone or any(item.coordinates == coordinates for item in before.doubts):

@@ -12,7 +12,10 @@ VALUE_BYTES_MAX: Final = 256 * 1024
 VALUE_BYTES_KEPT: Final = 64 * 1024
 HEADER_BYTES_MAX: Final = 16 * 1024
 """Of one original header; a longer one is dropped, its absence shows in `headers-dropped`."""
+HEADER_NAME_CHARS_MAX: Final = 256
 HEADERS_MAX: Final = 64
+HEADER_BYTES_IN_ALL_MAX: Final = 256 * 1024
+"""Of all original headers: a dead letter must fit into a batch, or writing it would stop the service."""
 PREFIX: Final = "duecourse-"
 ORIGINAL: Final = "original-"
 
@@ -75,12 +78,13 @@ def dead_letter(place: str, record: InputRecord, service: str, at: int, reason: 
 
 
 def _originals(record: InputRecord) -> Iterator[tuple[str, bytes]]:
-    dropped = 0
+    dropped = max(0, len(record.headers) - HEADERS_MAX)
+    room = HEADER_BYTES_IN_ALL_MAX
     for name, value in record.headers[:HEADERS_MAX]:
-        if value is None or len(value) > HEADER_BYTES_MAX or len(name) > 256:
+        if value is None or len(value) > min(HEADER_BYTES_MAX, room) or len(name) > HEADER_NAME_CHARS_MAX:
             dropped += 1
         else:
+            room -= len(value)
             yield ORIGINAL + name, value
-    dropped += max(0, len(record.headers) - HEADERS_MAX)
     if dropped:
         yield PREFIX + "headers-dropped", b"%d" % dropped

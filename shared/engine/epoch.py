@@ -53,6 +53,8 @@ class Deployment:
     policies: Mapping[str, Any]
     build: str = ""
     limits: Limits = field(default_factory=Limits)
+    quarantined: frozenset[tuple[str, int, int]] = frozenset()
+    """Topic, partition and offset of facts that an operator took out of this service's way."""
 
 
 class EpochLoop(Generic[S]):
@@ -73,10 +75,12 @@ class EpochLoop(Generic[S]):
         self._store = store
         self._codec: StateCodec[S] = StateCodec(processor.state)
         self._due = DueIndex(store)
+        self.service = processor.name
         self.partition = partition
         self._source = f"/duecourse/{processor.name}/{partition}"
         self._owned = frozenset(processor.owns)
         self._writes = frozenset(processor.writes)
+        self._quarantined = frozenset((t, o) for t, where, o in deployment.quarantined if where == partition)
         self._progress = progress
         self._at = progress.at
         self._n = progress.n
@@ -96,6 +100,8 @@ class EpochLoop(Generic[S]):
         self._open: Transaction | None = None
         self._born = progress.n > 0
         self.waiting: Waiting | None = None
+        self.in_hand: tuple[str, int] | None = None
+        """Topic and offset of the fact that is being applied: after a crash, of the one that caused it."""
 
     @property
     def progress(self) -> Progress:
@@ -114,6 +120,10 @@ class EpochLoop(Generic[S]):
     def done_offset(self, topic: str) -> int:
         """Return the next offset of a topic (or the clock) that is not applied yet."""
         return self._clock_offset if topic == self._processor.clock else self._done[topic]
+
+    def queued_bytes(self, topic: str) -> int:
+        """Return how many bytes of values these are; to count them takes a look at each."""
+        return sum(len(record.value or b"") for record in self._facts.get(topic, ()))
 
     def next_offsets(self) -> dict[str, int]:
         """Return, by topic (the clock's included), the next offset that was not fed yet."""
@@ -228,6 +238,7 @@ class EpochLoop(Generic[S]):
                 record = queue.popleft()
                 self._apply_fact(topic, record, batch)
                 self._done[topic] = record.offset + 1
+                self.in_hand = None
             if self._read[topic] < barrier:
                 self.waiting = Waiting(WAITING_FOR_RECORDS, topic, barrier)
                 return False
@@ -235,8 +246,9 @@ class EpochLoop(Generic[S]):
 
     def _apply_fact(self, topic: str, record: InputRecord, batch: Batch[S]) -> None:
         batch.facts += 1
+        self.in_hand = topic, record.offset
         entry = self._entry_of(record.key, batch)
-        decoded = self._misrouted(topic, entry) or decode(topic, record.key, record.value, record.headers)
+        decoded = self._refused(topic, record, entry) or decode(topic, record.key, record.value, record.headers)
         if isinstance(decoded, Envelope):
             name = entry.name if entry is not None else ""
             fact = Fact(topic, name, decoded.id, decoded.source, decoded.data, decoded.replaces)
@@ -281,22 +293,20 @@ class EpochLoop(Generic[S]):
     def _entry_of(self, key: bytes | None, batch: Batch[S]) -> Entry[S] | None:
         return None if key is None or decode_key(key) is None else batch.entry(key)
 
-    def _misrouted(self, topic: str, entry: Entry[S] | None) -> Rejected | None:
+    def _refused(self, topic: str, record: InputRecord, entry: Entry[S] | None) -> Rejected | None:
         """Only a key that is new here can lie on the wrong partition: a known one was checked when it came."""
+        if self._quarantined and (topic, record.offset) in self._quarantined:
+            return Rejected(DeadReason.QUARANTINED, "an operator took it out of the way of this service")
         if entry is None or entry.state is not None:
             return None
-        right = self._topology.partition_of(topic, entry.key)
-        if right == self.partition:
-            return None
-        other = self._topology.explains(topic, entry.key, self.partition)
-        why = f"{other.value} would explain it" if other is not None else "no known partitioner explains it"
-        return Rejected(DeadReason.MISROUTED_KEY, f"belongs on partition {right} by this deployment; {why}")
+        misrouted = self._topology.misrouted(topic, entry.key, self.partition)
+        return None if misrouted is None else Rejected(DeadReason.MISROUTED_KEY, misrouted)
 
     def _bury(self, topic: str, record: InputRecord, reason: str, detail: str, batch: Batch[S]) -> None:
-        """Write the dead letter, if this service owns the topic; count it in any case."""
+        """Write the dead letter, if this service owns the topic or is alone with it; count it in any case."""
         self._tally.dead[str(reason)] += 1
         batch.buried[topic, str(reason)] += 1
-        if topic not in self._owned:
+        if topic not in self._owned and reason != DeadReason.QUARANTINED:
             return
         at = self._at if self._tick is None else self._tick.at
         place = coordinates(topic, self.partition, record.offset)

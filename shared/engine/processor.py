@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from shared.contract.base import Event
+from shared.contract.codec import DeadReason
 from shared.contract.ticks import Tick
 from shared.kernel.step import Step
 
@@ -37,6 +38,11 @@ class Unreadable:
     key: str
     reason: str
     coordinates: str
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether the record can be read, and only this service was not to see it."""
+        return self.reason == DeadReason.QUARANTINED
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,15 @@ class Topology:
         """Return the partition of `topic` where records with this key lie."""
         return partition_of(key, self.partitions[topic], self.partitioner)
 
+    def misrouted(self, topic: str, key: bytes, partition: int) -> str | None:
+        """Return what is wrong with `key` on that partition of `topic`; None where it lies as it should."""
+        right = self.partition_of(topic, key)
+        if right == partition:
+            return None
+        other = self.explains(topic, key, partition)
+        why = f"{other.value} would explain it" if other is not None else "no known partitioner explains it"
+        return f"belongs on partition {right} by this deployment; {why}"
+
     def explains(self, topic: str, key: bytes, partition: int) -> Partitioner | None:
         """Return the partitioner that would have put `key` on `partition`, if there is one."""
         count = self.partitions[topic]

@@ -9,7 +9,15 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from shared.contract.codec import Envelope, decode
-from shared.contract.ticks import CONTROL, DeploymentStamped, OutreachMode, OutreachSwitched, PolicyActivated, Switch
+from shared.contract.ticks import (
+    CONTROL,
+    DeploymentStamped,
+    FactQuarantined,
+    OutreachMode,
+    OutreachSwitched,
+    PolicyActivated,
+    Switch,
+)
 from shared.runtime.kafka_offsets import READ_COMMITTED, LogEnds
 from shared.runtime.settings import Settings
 from shared.runtime.tolerant_records import new_consumer
@@ -17,11 +25,18 @@ from shared.runtime.tolerant_records import new_consumer
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What is in force: the deployment's stamp, the switches that are not plainly `started`, and the policy."""
+    """What is in force: the deployment's stamp, switches that are not plainly `started`, policy, quarantined facts."""
 
     stamp: DeploymentStamped | None = None
     policy: str | None = None
     by_scope: dict[tuple[str | None, str | None], Switch] = field(default_factory=dict)
+
+    facts_quarantined: frozenset[FactQuarantined] = frozenset()
+
+    def quarantined(self, service: str) -> frozenset[tuple[str, int, int]]:
+        """Return topic, partition and offset of the facts that were taken out of a service's way."""
+        mine = [fact for fact in self.facts_quarantined if fact.service == service]
+        return frozenset((fact.topic, fact.partition, fact.offset) for fact in mine)
 
     @property
     def switches(self) -> tuple[Switch, ...]:
@@ -40,6 +55,8 @@ class Control:
             case Envelope(data=OutreachSwitched() as switched):
                 switch = switched.switch
                 return replace(self, by_scope={**self.by_scope, (switch.channel, switch.lender_id): switch})
+            case Envelope(data=FactQuarantined() as fact):
+                return replace(self, facts_quarantined=self.facts_quarantined | {fact})
             case _:
                 return self
 

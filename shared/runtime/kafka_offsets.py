@@ -81,13 +81,25 @@ class GroupProgress:
     async def of(self, group: str, clock: str, partitions: int) -> Mapping[int, int] | None:
         """Return `{partition: at}` of a group; partitions without a report are left out; None: ask again later."""
         asked = [TopicPartition(clock, partition) for partition in range(partitions)]
+        found = await self._ask(group, asked)
+        if found is None:
+            return None
+        parsed = {tp.partition: parse_metadata(offset.metadata or "") for tp, offset in found.items()}
+        return {partition: value[0] for partition, value in parsed.items() if value is not None}
+
+    async def offset_of(self, group: str, topic: str, partition: int) -> int | None:
+        """Return the next offset that a group will apply, as far as it has reported; None where it has not."""
+        place = TopicPartition(topic, partition)
+        found = await self._ask(group, [place])
+        offset = found[place].offset if found is not None else -1
+        return offset if offset >= 0 else None
+
+    async def _ask(self, group: str, asked: list[TopicPartition]) -> Any:
         try:
             if group not in self._coordinators:
                 self._coordinators[group] = await self._admin.find_coordinator(group)
-            found = await self._admin.list_consumer_group_offsets(group, self._coordinators[group], asked)
+            return await self._admin.list_consumer_group_offsets(group, self._coordinators[group], asked)
         except (KafkaError, IndexError, KeyError):
             # The client raises whatever its parser trips over when the coordinator has moved.
             self._coordinators.pop(group, None)
             return None
-        parsed = {tp.partition: parse_metadata(offset.metadata or "") for tp, offset in found.items()}
-        return {partition: value[0] for partition, value in parsed.items() if value is not None}

@@ -75,7 +75,16 @@ class PartitionWorker:
             stop(StopReason.DOUBT, f"partition {self.partition}: the outcome of a commit is unknown: {error!r}")
         except Exception as error:
             self._metrics.log.exception("broken invariant", partition=self.partition)
+            self._stop_at_fact(loop, error)
             stop(StopReason.DOUBT, f"partition {self.partition}: {type(error).__name__}")
+
+    def _stop_at_fact(self, loop: EpochLoop[Any], error: Exception) -> None:
+        """Where the core crashed at a fact, say which one, and how it is taken out of the way."""
+        if loop.in_hand is not None:
+            topic, offset = loop.in_hand
+            what = f"{type(error).__name__} at {topic}/{self.partition}/{offset}"
+            command = f"duecourse quarantine {loop.service} {topic} {self.partition} {offset} --reason TEXT"
+            stop(StopReason.CORE_CRASHED, f"{what}: `{command}`")
 
     async def _work(self, loop: EpochLoop[Any]) -> None:
         last_yield = monotonic()

@@ -57,11 +57,19 @@ class Settings:
     facts_and_wakes_max: int = 1000
     ticks_max: int = 512
     queue_records_max: int = 8192
+    queue_bytes_max: int = 32 * 1024 * 1024
     fetch_bytes_max: int = 1024 * 1024
     retry_backoff_ms: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("loan_partitions", "borrower_partitions", "facts_and_wakes_max", "ticks_max", "queue_records_max"):
+        for name in (
+            "loan_partitions",
+            "borrower_partitions",
+            "facts_and_wakes_max",
+            "ticks_max",
+            "queue_records_max",
+            "queue_bytes_max",
+        ):
             if getattr(self, name) < 1:
                 raise UnusableSettings(f"{name} must be at least 1")
         if not 6 <= self.session_timeout_seconds <= 60:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from shared.engine.progress import (
     resume,
 )
 from shared.engine.store import PROGRESS_KEY
+from shared.runtime.control import read_control
 from shared.runtime.crash_points import CrashPoints
 from shared.runtime.kafka_offsets import LogEnds
 from shared.runtime.metric_catalogue import REBALANCE_SECONDS, RECOVERY_SECONDS
@@ -118,6 +119,8 @@ class Shell:
         async with LogEnds(self.settings.broker, uncommitted=False) as ends:
             logs = Logs(await ends.starts(tps), await ends.ends(tps), await self._app.consumer.thread.committed(tps))
         self.metrics.board.observe(RECOVERY_SECONDS, monotonic() - self._fenced_since)
+        quarantined = (await read_control(self.settings)).quarantined(self.processor.name)
+        self.deployment = replace(self.deployment, quarantined=quarantined)
         self._placed = {partition: self._new_loop(partition, logs) for partition in owned if partition in self.workers}
         await self._seek(self._placed)
 
@@ -205,7 +208,8 @@ class Shell:
             return  # a seek follows in each case
         topic = self._logical[tp.topic]
         worker.loop.feed(topic, records, position)
-        if worker.loop.queued(topic) >= self.settings.queue_records_max:
+        loop, settings = worker.loop, self.settings
+        if loop.queued(topic) >= settings.queue_records_max or loop.queued_bytes(topic) >= settings.queue_bytes_max:
             self._app.consumer.on_buffer_full(tp)
         worker.news.set()
 
@@ -214,9 +218,10 @@ class Shell:
         if not paused:
             return
         enough = self.settings.queue_records_max // RESUME_FRACTION
+        bytes_enough = self.settings.queue_bytes_max // RESUME_FRACTION
         for topic, name in self._physical.items():
             tp = TP(name, loop.partition)
-            if tp in paused and loop.queued(topic) <= enough:
+            if tp in paused and loop.queued(topic) <= enough and loop.queued_bytes(topic) <= bytes_enough:
                 self._app.consumer.on_buffer_drop(tp)
 
     def paused(self) -> set[TP]:

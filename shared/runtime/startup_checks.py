@@ -20,9 +20,7 @@ def require_assertions(*, enabled: bool = __debug__) -> None:
 
 async def require_topics(settings: Settings, processor: Processor[Any]) -> None:
     """Stop unless all topics of this service are as they must be, and live in the same kind of time."""
-    topics = {*processor.reads, *processor.writes, processor.clock, CONTROL}
-    if processor.owns:
-        topics.add(DEAD_LETTERS)
+    topics = {*processor.reads, *processor.writes, processor.clock, CONTROL, DEAD_LETTERS}
     names = [settings.topic(topic) for topic in sorted(topics)]
     async with TopicAdmin(settings) as admin:
         faults = await admin.check([*names, settings.changelog(processor.name)])

@@ -24,10 +24,12 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from shared.contract.codec import Envelope, decode
 from shared.contract.loans import DUE_DATES
+from shared.contract.recorded import Recorded
 from shared.contract.repayments import REPAYMENTS
-from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, TimeMode
+from shared.contract.ticks import BORROWER_CLOCK, CONTROL, LOAN_CLOCK, TimeMode
 from shared.contract.topics import DEAD_LETTERS
 from shared.engine.progress import decode_progress
+from shared.engine.quarantine import quarantined
 from shared.engine.state import StateCodec
 from shared.engine.store import PROGRESS_KEY
 from shared.runtime.kafka_offsets import GroupProgress, LogEnds
@@ -229,6 +231,11 @@ class House:
         await consumer.stop()
         return found
 
+    async def recorded(self, topic: str) -> list[Recorded]:
+        """Return the committed records of a topic as checkers see them."""
+        log = await self.read(topic)
+        return [Recorded(topic, p, r.offset, r.key, r.value, r.headers) for p in log for r in log[p]]
+
     async def verdict(self, *services: str) -> dict[str, int]:
         """Compare outputs and states with the fold of the recorded inputs; return how much was compared."""
         counted: dict[str, int] = defaultdict(int)
@@ -240,6 +247,7 @@ class House:
         processor: Any = {"reminder": LOANS, "rate_limiter": GATE}[service]
         inputs = {topic: await self.read(topic) for topic in (*processor.reads, processor.clock)}
         outputs = {topic: await self.read(topic) for topic in (*processor.writes, DEAD_LETTERS)}
+        control = [*(await self.recorded(CONTROL)), *(await self.recorded(DEAD_LETTERS))]
         changelog = await self.read(processor.clock, physical=self.settings.changelog(service))
         codec: Any = StateCodec(processor.state)
         for partition, records in changelog.items():
@@ -254,6 +262,7 @@ class House:
                 logs,
                 policies={POLICY: None},
                 born=progress.born_at_clock_offset,
+                quarantined=quarantined(control, service),
             )
             real = _from_partition(outputs, service, partition)
             assert dict(folded.outputs) == real, _difference(service, partition, folded.outputs, real)

@@ -11,6 +11,7 @@ from shared.contract.recorded import Recorded
 from shared.engine.epoch import Deployment, EpochLoop
 from shared.engine.processor import Decide, Input, Processor, Wake
 from shared.engine.progress import birth
+from shared.engine.quarantine import quarantined
 from shared.engine.store import MemoryStore
 from shared.engine.topology import Topology
 from shared.kernel.step import Step
@@ -49,10 +50,11 @@ def recompute(
     policies: Mapping[str, Any],
 ) -> Recomputed:
     """Fold the recorded inputs of `keys` by the service's own engine and core."""
+    records = list(records)
     looks: list[Looked] = []
     lacking: set[str] = set()
     watched = replace(processor, decide=_watching(processor, looks))
-    deployment = Deployment(topology, policies)
+    deployment = Deployment(topology, policies, quarantined=quarantined(records, processor.name))
     for partition, inputs in _by_partition(processor, records, keys).items():
         loop = EpochLoop(watched, deployment, partition, MemoryStore(), birth(processor.reads, 0, {}, "explain"))
         for topic in processor.reads:

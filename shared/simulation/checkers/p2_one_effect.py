@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from shared.contract.base import Event
+from shared.contract.recorded import Recorded
 from shared.contract.topics import DEAD_LETTERS, RATE_LIMITER
+from shared.engine.quarantine import SERVICE_HEADER
 from shared.kernel.ids import derive_id
 from shared.simulation.checkers.chronicle import Chronicle, Entry
 from shared.simulation.checkers.verdict import Findings, Verdict
@@ -28,12 +30,16 @@ def check(chronicle: Chronicle) -> Verdict:
         _check_decision(service, key, at, entries, findings)
     for (topic, partition), records in sorted(chronicle.records.items()):
         if topic == DEAD_LETTERS:
-            for coordinates, count in Counter(record.key for record in records).items():
-                findings.require(
-                    that=count == 1, where=f"{topic}/{partition}", what=f"{coordinates!r} was buried {count} times"
-                )
+            for (coordinates, by), count in Counter(map(_burial, records)).items():
+                what = f"{coordinates!r} was buried {count} times by {by!r}"
+                findings.require(that=count == 1, where=f"{topic}/{partition}", what=what)
     _check_order(chronicle, latest, findings)
     return findings.verdict()
+
+
+def _burial(record: Recorded) -> tuple[bytes | None, bytes | None]:
+    """A record may be buried by each service that reads it, where it was quarantined for each."""
+    return record.key, dict(record.headers).get(SERVICE_HEADER)
 
 
 def _check_decision(service: str, key: str, at: int, entries: list[Entry[Event]], findings: Findings) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shared.contract.topics import SERVICES
+from shared.contract.ticks import CONTROL
+from shared.contract.topics import DEAD_LETTERS, SERVICES
 from shared.engine.epoch import Deployment, EpochLoop
 from shared.engine.processor import Processor
 from shared.engine.progress import Progress, birth, decode_progress
+from shared.engine.quarantine import quarantined
 from shared.engine.store import PROGRESS_KEY, STATE_PREFIX, MemoryStore
 from shared.engine.transaction import Output
 from shared.simulation.checkers.chronicle import Chronicle
@@ -32,11 +34,13 @@ def refold(chronicle: Chronicle, processors: Iterable[Processor[Any]], deploymen
     """Fold every partition of every service up to the tick that its changelog names."""
     found = Refold()
     by_name: Mapping[str, Processor[Any]] = {processor.name: processor for processor in processors}
+    said = [r for (topic, _), log in chronicle.records.items() if topic in (CONTROL, DEAD_LETTERS) for r in log]
     for (service, partition), records in sorted(chronicle.changelogs.items()):
         if PROGRESS_KEY in records and service in SERVICES:
             stored = decode_progress(records[PROGRESS_KEY])
             found.stored[service, partition] = stored
-            _fold(chronicle, by_name[service], deployment, partition, stored, found)
+            known = replace(deployment, quarantined=quarantined(said, service))
+            _fold(chronicle, by_name[service], known, partition, stored, found)
     return found
 
 

@@ -34,6 +34,13 @@ def test_a_dead_letter_about_due_dates_puts_nobody_in_doubt() -> None:
     assert doubt(None, LOAN_ID, "lending.due-dates", AT, NOW_MS) is None
 
 
+def test_a_quarantined_fact_puts_its_loan_in_doubt_on_any_topic() -> None:
+    """It is true, and unknown to this service alone: it may be a cancellation of what we would ask for."""
+    loan = doubt(loan_of(opened()), LOAN_ID, "lending.due-dates", AT, NOW_MS, quarantined=True)
+    assert loan is not None
+    assert in_doubt(loan, NOW_MS)
+
+
 def test_an_unknown_loan_can_be_in_doubt() -> None:
     """A dead letter may come before anything else about its loan."""
     assert in_doubt(doubted(None), NOW_MS)

@@ -48,9 +48,10 @@ def fold(
     *,
     policies: Mapping[str, Any],
     born: int = 0,
+    quarantined: frozenset[tuple[str, int, int]] = frozenset(),
 ) -> Folded:
     """Fold the records of one partition (by logical topic, the clock's included) as the rules say."""
-    run = _Fold(processor, topology, partition, logs, born)
+    run = _Fold(processor, topology, partition, logs, born, quarantined)
     for record in logs[processor.clock]:
         envelope = decode(processor.clock, record.key, record.value, record.headers)
         if isinstance(envelope, Envelope) and isinstance(envelope.data, Tick) and envelope.data.at > run.result.at:
@@ -66,7 +67,9 @@ class _Fold:
         partition: int,
         logs: Mapping[str, Sequence[LogRecord]],
         born: int,
+        quarantined: frozenset[tuple[str, int, int]],
     ) -> None:
+        self.quarantined = quarantined
         self.processor, self.topology, self.partition, self.logs, self.born = (
             processor,
             topology,
@@ -94,6 +97,14 @@ class _Fold:
     def fact(self, topic: str, record: LogRecord, tick: Tick, policy: Any) -> None:
         name = decode_key(record.key)
         key = record.key or b""
+        if (topic, self.partition, record.offset) in self.quarantined:
+            self.bury(topic, record, tick.at, "quarantined")
+            if name is not None:
+                place = coordinates(topic, self.partition, record.offset)
+                lost = Unreadable(topic, name, "quarantined", place)
+                step = self.processor.decide(self.result.states.get(key), name, lost, tick.at, policy)
+                self.keep(key, step.state, step.wake_at)
+            return
         if name is not None and key not in self.result.states:
             right = self.topology.partition_of(topic, key)
             if right != self.partition:
@@ -140,7 +151,7 @@ class _Fold:
 
     def bury(self, topic: str, record: LogRecord, at: int, reason: str) -> None:
         self.result.verdicts["dead"] += 1
-        if topic in self.processor.owns:
+        if topic in self.processor.owns or reason == "quarantined":
             place = coordinates(topic, self.partition, record.offset)
             letter = dead_letter(place, record, self.processor.name, at, reason)
             to = DEAD_LETTERS, self.topology.partition_of(DEAD_LETTERS, letter.key)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +19,19 @@ from shared.engine.store import MemoryStore
 from shared.kernel.step import Emit, Step
 from tests.shared.engine.fold import LogRecord, fold
 from tests.shared.engine.harness import Harness, assert_equal, gate_logs, random_logs
-from tests.shared.engine.toy import GATE, HOUR_MS, LOANS, POLICY, START_MS, ToyLoan, deployment, due, repayment, tick
+from tests.shared.engine.toy import (
+    CRASHING_MINOR,
+    GATE,
+    HOUR_MS,
+    LOANS,
+    POLICY,
+    START_MS,
+    ToyLoan,
+    deployment,
+    due,
+    repayment,
+    tick,
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -256,3 +270,25 @@ def test_the_policy_that_decided_is_part_of_progress():
     harness = one_partition(dues=[due("L1", 1)], clock=[tick(START_MS, {DUE_DATES: 1})])
     harness.run()
     assert (harness.loop.progress.policy, harness.loop.progress.build) == (POLICY, "toy")
+
+
+def test_a_quarantined_fact_is_passed_by_and_its_loan_is_in_doubt():
+    """Dead letter by whoever passes it by, owner of the topic or not; the plain fold that knows of it agrees."""
+    processor, where = replace(LOANS, owns=()), deployment()
+    name = next(f"L{n}" for n in range(99) if where.topology.partition_of(DUE_DATES, f"L{n}".encode()) == 0)
+    poison = LogRecord(1, *due(name, 1, CRASHING_MINOR, 0))
+    facts = [LogRecord(0, *due(name, 0, 100, 0)), poison, LogRecord(2, *due(name, 2, 100, 0))]
+    ticks = [LogRecord(0, *tick(START_MS, {DUE_DATES: 3})), LogRecord(1, *tick(START_MS + HOUR_MS, {DUE_DATES: 3}))]
+    logs = {topic: [] for topic in processor.reads} | {DUE_DATES: facts, processor.clock: ticks}
+    crashing = Harness(processor, where, 0, logs)
+    with pytest.raises(ZeroDivisionError):
+        crashing.run()
+    assert crashing.loop.in_hand == (DUE_DATES, 1)
+    places = frozenset({(DUE_DATES, 0, 1)})
+    harness = Harness(processor, replace(where, quarantined=places), 0, logs)
+    harness.run()
+    policies = {POLICY: None}
+    assert_equal(harness, fold(processor, where.topology, 0, logs, policies=policies, quarantined=places))
+    letters = [output for (topic, _), found in harness.outputs.items() if topic == DEAD_LETTERS for output in found]
+    assert letters == [(f"{DUE_DATES}/0/1".encode(), poison.value)]
+    assert harness.loop.in_hand is None

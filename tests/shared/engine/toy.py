@@ -26,6 +26,8 @@ POLICY = "a1"
 AGAIN_MS = 3 * HOUR_MS
 MOST = 4
 LINES = 7
+CRASHING_MINOR = 666
+"""An instalment of this amount crashes the toy loan service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ def decide_loan(state: ToyLoan | None, key: str, given: Input, now: int, policy:
         case Fact(data=InstalmentScheduled() as due):
             if due.instalment_id in loan.seen:
                 return Step(state, wake_at=_next(loan, now), verdict=Verdict.DUPLICATE)
+            if due.amounts.total_minor == CRASHING_MINOR:
+                raise ZeroDivisionError("a fact that this build cannot bear")
             if due.amounts.total_minor == 13:
                 return Step(state, wake_at=_next(loan, now), dead="amount_impossible")
             changed = replace(

@@ -2,7 +2,15 @@ from types import SimpleNamespace
 
 from shared.contract.base import Channel
 from shared.contract.codec import Envelope, encode
-from shared.contract.ticks import DeploymentStamped, OutreachMode, OutreachSwitched, PolicyActivated, Switch, TimeMode
+from shared.contract.ticks import (
+    DeploymentStamped,
+    FactQuarantined,
+    OutreachMode,
+    OutreachSwitched,
+    PolicyActivated,
+    Switch,
+    TimeMode,
+)
 from shared.runtime.control import Control, folded
 
 
@@ -46,3 +54,12 @@ def test_the_first_stamp_stands_and_the_last_policy_counts():
     records.insert(2, SimpleNamespace(key=b"k", value=b"{", headers=()))
     control = folded(records, Control())
     assert (control.stamp, control.policy) == (stamp, "b2")
+
+
+def test_a_quarantined_fact_concerns_its_service_alone():
+    """Each service is told of its own facts, once however often the operator said so."""
+    mine = FactQuarantined(service="reminder", topic="t", partition=1, offset=7, reason="crash", operator="somebody")
+    control = folded(said(mine, mine, mine.model_copy(update={"service": "escalation", "offset": 8})))
+    assert control.quarantined("reminder") == {("t", 1, 7)}
+    assert control.quarantined("escalation") == {("t", 1, 8)}
+    assert control.quarantined("rate_limiter") == frozenset()
