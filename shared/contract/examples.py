@@ -374,7 +374,9 @@ _TIME: Final[tuple[Event, ...]] = (
         operator="night-shift",
     ),
     PolicyActivated(policy=_POLICY, reason="quarterly review", operator="compliance"),
-    FactQuarantined(service="reminder", topic=DUE_DATES, partition=3, offset=4711, reason="crash", operator="duty"),
+    FactQuarantined(
+        service="reminder", topic="lending.due-dates", partition=3, offset=4711, reason="crash", operator="duty"
+    ),
     DeploymentStamped(mode=TimeMode.WALL, loan_partitions=12, borrower_partitions=12),
 )
 
