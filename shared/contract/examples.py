@@ -375,7 +375,12 @@ _TIME: Final[tuple[Event, ...]] = (
     ),
     PolicyActivated(policy=_POLICY, reason="quarterly review", operator="compliance"),
     FactQuarantined(
-        service="reminder", topic="lending.due-dates", partition=3, offset=4711, reason="crash", operator="duty"
+        service="reminder",
+        topic="lending.due-dates",
+        partition=3,
+        offset=4711,
+        reason="crashes the reminder",
+        operator="duty",
     ),
     DeploymentStamped(mode=TimeMode.WALL, loan_partitions=12, borrower_partitions=12),
 )
