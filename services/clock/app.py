@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 
 from services.clock.core import BORROWER_INPUTS, FEEDBACK, LOAN_INPUTS, borrower_ticks, loan_ticks
+from services.clock.pacing import Pacing, Stage
 from shared.contract.ticks import BORROWER_CLOCK, CONTROL, LOAN_CLOCK, PROBE_AT, Tick
 from shared.contract.topics import CLOCK
 from shared.engine.conductor import BorrowerTick, Conductor, LoanTick, Plan
@@ -52,6 +53,7 @@ class ClockApp:
         self.settings = settings
         self.clock = clock
         self.conductor = Conductor(clock.plan)
+        self._pacing = Pacing(clock.poll_seconds)
         self.metrics = ClockMetrics(settings.build)
         self.registry = self.metrics.board.registry
         self.beat_ms = elapsed_ms()
@@ -185,11 +187,15 @@ class ClockApp:
         loan = self.conductor.next_loan_tick(0)
         borrower = self.conductor.next_borrower_tick(0)
         if loan is not None:
+            self._pacing.answered(elapsed_ms())
             await self._write_loan(loan)
+            self._pacing.asked(Stage.LOAN, elapsed_ms())
         elif borrower is not None:
+            self._pacing.answered(elapsed_ms())
             await self._write_borrower(borrower)
+            self._pacing.asked(Stage.BORROWER, elapsed_ms())
         else:
-            await asyncio.sleep(self.clock.poll_seconds)
+            await asyncio.sleep(self._pacing.pause_seconds(elapsed_ms()))
 
     # --- both
 
