@@ -27,7 +27,7 @@ from shared.runtime.topics import TopicAdmin
 from shared.simulation.log import RECORDED
 
 PREFIX: Final = "demo"
-CLOCK_POLL_MS: Final = 2
+CLOCK_POLL_MS: Final = 3
 MEND_SECONDS: Final = 0.2
 
 
