@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, str]] = {
     "kafka": "services.cli.kafka",
     "simulate": "services.cli.simulate",
     "check": "services.cli.check",
+    "doctor": "services.cli.doctor",
 }
 """Name of each command and the module that holds it, in the order in which `--help` lists them."""
 

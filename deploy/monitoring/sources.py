@@ -1,0 +1,94 @@
+"""What people write: objectives and alerts, as typed values. A field that is missing or unknown is an error."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DEPLOY = Path(__file__).resolve().parents[1]
+SEVERITIES = ("page", "ticket", "none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """One objective: a ratio of events (`bad` and `total`), or what must hold (`holds`)."""
+
+    name: str
+    sentence: str
+    objective: float
+    bad: str = ""
+    total: str = ""
+    holds: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.holds) == bool(self.bad and self.total) or not 0 < self.objective < 1:
+            raise ValueError(f"objective {self.name}: give `holds`, or `bad` and `total`, and a share below 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Series of a rule test, in promtool's notation, the instant to look at, and what must fire then."""
+
+    series: dict[str, str]
+    at: str = "10m"
+    labels: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drill:
+    """How the alert is made to fire on a running system, and how that is undone: names of `tests/drills/faults.py`."""
+
+    fault: str
+    heal: str
+    within: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One alert with everything that whoever is woken by it needs."""
+
+    name: str
+    severity: str
+    expression: str
+    lasting: str
+    summary: str
+    impact: str
+    queries: tuple[str, str, str]
+    causes: tuple[str, ...]
+    mitigate: tuple[str, ...]
+    fix: tuple[str, ...]
+    verify: str
+    tell: str
+    fires: tuple[Case, ...]
+    silent: tuple[Case, ...]
+    drill: Drill | None = None
+    undrilled: str = ""
+
+    def __post_init__(self) -> None:
+        if self.severity not in SEVERITIES or len(self.queries) != 3:
+            raise ValueError(f"alert {self.name}: severity is one of {SEVERITIES}, and there are three first queries")
+        if not (self.fires and self.silent and self.causes and self.mitigate and self.fix):
+            raise ValueError(
+                f"alert {self.name}: a case that fires, a silent one, causes, mitigation and fix are needed"
+            )
+        if bool(self.drill) == bool(self.undrilled):
+            raise ValueError(f"alert {self.name}: give a drill, or say why there is none")
+
+
+def load_objectives(path: Path = DEPLOY / "slo.toml") -> tuple[Objective, ...]:
+    """Return the objectives."""
+    return tuple(Objective(**entry) for entry in tomllib.loads(path.read_text())["slos"])
+
+
+def load_alerts(path: Path = DEPLOY / "alerts.toml") -> tuple[Alert, ...]:
+    """Return the alerts that people wrote; those of the objectives follow from `slo.toml`."""
+    return tuple(_alert(entry) for entry in tomllib.loads(path.read_text())["alerts"])
+
+
+def _alert(entry: dict[str, Any]) -> Alert:
+    lists = {name: tuple(entry.pop(name)) for name in ("queries", "causes", "mitigate", "fix")}
+    cases = {name: tuple(Case(**case) for case in entry.pop(name)) for name in ("fires", "silent")}
+    drill = Drill(**entry.pop("drill")) if "drill" in entry else None
+    return Alert(**entry, **lists, **cases, drill=drill)

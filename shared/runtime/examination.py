@@ -1,0 +1,220 @@
+"""Looks at a whole deployment from outside: each finding is well, or says what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient
+
+from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, Tick, TimeMode
+from shared.contract.topics import LOAN_SERVICES, RATE_LIMITER, SERVICES, TOPICS
+from shared.runtime.clock_log import ClockTail
+from shared.runtime.kafka_offsets import GroupProgress, LogEnds
+from shared.runtime.settings import Settings
+from shared.runtime.system_clock import now_ms
+from shared.runtime.topics import TopicAdmin, specs
+
+FACTS_PER_SECOND: Final = 3_000
+"""What one instance applies on one core at least, where nothing else was measured."""
+LOOK_SECONDS: Final = 3.0
+HANGING_SECONDS: Final = 15.0
+TICK_OLD_MS: Final = 10_000
+BEHIND_MS: Final = 5_000
+DISK_FREE_MIN: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, what was found, and, where it is not well, what to do."""
+
+    what: str
+    found: str
+    advice: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing has to be done."""
+        return not self.advice
+
+
+class Examination:
+    """Everything that can be asked of broker, topics, clock, groups and this machine."""
+
+    def __init__(self, settings: Settings, policies: Sequence[str], import_records: int = 0) -> None:
+        self._settings = settings
+        self._policies = policies
+        self._import = import_records
+        self._newest: dict[tuple[str, int], Tick] = {}
+
+    async def findings(self) -> AsyncIterator[Finding]:
+        """Yield one finding after the other."""
+        yield await self._brokers()
+        async for finding in self._topics():
+            yield finding
+        await self._read_clocks()
+        for clock, stage in ((LOAN_CLOCK, "stage 1"), (BORROWER_CLOCK, "stage 2")):
+            yield self._clock(clock, stage)
+        yield self._policy()
+        yield await self._transactions()
+        for service in SERVICES:
+            yield await self._service(service)
+        yield await self._lag()
+        yield self._disk()
+        yield _versions()
+
+    @asynccontextmanager
+    async def _admin(self) -> AsyncIterator[Any]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._settings.broker)
+        await admin.start()
+        try:
+            yield admin
+        finally:
+            await admin.close()
+
+    async def _brokers(self) -> Finding:
+        async with self._admin() as admin:
+            cluster = await admin.describe_cluster()
+        brokers = len(cluster["brokers"])
+        if self._settings.replication_factor > brokers:
+            advice = f"start {self._settings.replication_factor - brokers} more, or lower the replication factor"
+            return Finding("broker", f"{brokers} answer", advice)
+        return Finding("broker", f"{brokers} answer at {self._settings.broker}")
+
+    async def _topics(self) -> AsyncIterator[Finding]:
+        async with TopicAdmin(self._settings) as admin:
+            faults = await admin.check()
+        for fault in faults:
+            yield Finding("topic", str(fault), "`duecourse topics create` makes what is missing; else alter the topic")
+        names = [spec.name for spec in specs(self._settings)]
+        if not faults:
+            yield Finding("topics", f"all {len(names)} as they must be: partitions, replication, retention, stamp")
+        async with self._admin() as admin:
+            described = await admin.describe_topics(names)
+        lacking = [
+            f"{topic['topic']}/{partition['partition']}"
+            for topic in described
+            for partition in topic.get("partitions", ())
+            if len(partition["isr"]) < len(partition["replicas"]) or partition["leader"] < 0
+        ]
+        if lacking:
+            yield Finding(
+                "replication", f"{len(lacking)} partitions lack replicas: {lacking[0]} ...", "look at the brokers"
+            )
+        else:
+            yield Finding("replication", "every replica is in sync")
+
+    async def _read_clocks(self) -> None:
+        def saw(topic: str, partition: int, tick: Tick) -> None:
+            known = self._newest.get((topic, partition))
+            if known is None or tick.at > known.at:
+                self._newest[topic, partition] = tick
+
+        tail = ClockTail(self._settings, (LOAN_CLOCK, BORROWER_CLOCK), saw)
+        await tail.start()
+        await tail.stop()
+
+    def _clock(self, clock: str, stage: str) -> Finding:
+        ticks = [tick.at for (topic, _), tick in self._newest.items() if topic == clock]
+        if not ticks:
+            return Finding("clock", f"{stage}: no tick yet", "start one: `duecourse run clock`")
+        if self._settings.mode is TimeMode.SIMULATED:
+            return Finding("clock", f"{stage}: simulated time, newest tick {max(ticks)}")
+        age_ms = now_ms() - min(ticks)
+        if age_ms > TICK_OLD_MS:
+            what = "start a clock" if clock == LOAN_CLOCK else "a service is behind or the rate limiter stands still"
+            return Finding("clock", f"{stage}: the newest tick is {age_ms / 1000:.0f} s old", what)
+        return Finding("clock", f"{stage}: the newest tick is {age_ms / 1000:.1f} s old")
+
+    def _policy(self) -> Finding:
+        named = sorted({tick.policy for tick in self._newest.values()})
+        unknown = [policy for policy in named if policy not in self._policies]
+        if unknown:
+            return Finding(
+                "policy", f"ticks name {', '.join(unknown)}, which was not given", "give it with --policy FOLDER"
+            )
+        return Finding("policy", f"ticks name {', '.join(named) or 'none yet'}")
+
+    async def _transactions(self) -> Finding:
+        counts = self._settings.topology.partitions
+        places = [(self._settings.topic(topic), p) for topic in TOPICS for p in range(counts[topic])]
+        settings = self._settings
+        async with (
+            LogEnds(settings.broker, uncommitted=True) as written,
+            LogEnds(settings.broker, uncommitted=False) as visible,
+        ):
+            ends, before = await written.ends(places), await visible.ends(places)
+            hidden = [place for place in places if before[place] < ends[place]]
+            if hidden:
+                await asyncio.sleep(HANGING_SECONDS)
+            after = await visible.ends(hidden)
+        hanging = [f"{topic}/{p}" for topic, p in hidden if after[topic, p] == before[topic, p]]
+        if hanging:
+            advice = "find the producer; `kafka-transactions find-hanging` names it, `abort` ends it"
+            return Finding("transactions", f"hidden for {HANGING_SECONDS:.0f} s and more: {', '.join(hanging)}", advice)
+        return Finding("transactions", "none hangs")
+
+    async def _progress(self, service: str) -> Mapping[int, int]:
+        clock = LOAN_CLOCK if service in LOAN_SERVICES else BORROWER_CLOCK
+        count = self._settings.topology.partitions[clock]
+        async with GroupProgress(self._settings.broker) as groups:
+            found = await groups.of(self._settings.group(service), self._settings.topic(clock), count)
+        return found or {}
+
+    async def _service(self, service: str) -> Finding:
+        clock = BORROWER_CLOCK if service == RATE_LIMITER else LOAN_CLOCK
+        progress = await self._progress(service)
+        newest = {p: tick.at for (topic, p), tick in self._newest.items() if topic == clock}
+        start = f"start it: `duecourse run {service}`; its log and `/readyz` say what it waits for"
+        silent = [p for p, at in newest.items() if at - progress.get(p, 0) > BEHIND_MS]
+        missing = [p for p in newest if p not in progress]
+        if missing:
+            return Finding(service, f"never reported on partitions {missing}", start)
+        if silent:
+            return Finding(service, f"silent on partitions {silent}: behind by more than 5 s", start)
+        return Finding(service, f"has applied the newest ticks on {len(progress)} partitions")
+
+    async def _lag(self) -> Finding:
+        """Measure how fast facts are applied while any wait, and say how long the silence of what waits will last."""
+        before = {service: await self._waiting(service) for service in SERVICES}
+        slowest = max(before, key=lambda service: before[service])
+        waiting, rate = before[slowest] + self._import, float(FACTS_PER_SECOND)
+        if before[slowest] > FACTS_PER_SECOND:
+            await asyncio.sleep(LOOK_SECONDS)
+            rate = max(1.0, (before[slowest] - await self._waiting(slowest)) / LOOK_SECONDS)
+        seconds = waiting / rate
+        found = f"{waiting:,} records wait before {slowest}: about {seconds:.0f} s at {rate:,.0f} a second"
+        if seconds > BEHIND_MS / 1000:
+            return Finding(
+                "lag", f"{found}; the gate is silent for them", "wait, add instances, or throttle the import"
+            )
+        return Finding("lag", found)
+
+    async def _waiting(self, service: str) -> int:
+        reads = [topic.name for topic in TOPICS.values() if service in topic.readers and topic.writers != ("clock",)]
+        counts = self._settings.topology.partitions
+        places = [(self._settings.topic(topic), p) for topic in reads for p in range(counts[topic])]
+        async with self._admin() as admin, LogEnds(self._settings.broker, uncommitted=False) as logs:
+            done = await admin.list_consumer_group_offsets(self._settings.group(service))
+            ends = await logs.ends(places)
+        applied = {(tp.topic, tp.partition): found.offset for tp, found in done.items()}
+        return sum(max(0, end - max(0, applied.get(place, 0))) for place, end in ends.items())
+
+    def _disk(self) -> Finding:
+        folder = self._settings.data_directory
+        existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+        usage = shutil.disk_usage(existing)
+        share = usage.free / usage.total
+        found = f"{share:.0%} free at {existing}"
+        return Finding("disk", found, "make room" if share < DISK_FREE_MIN else "")
+
+
+def _versions() -> Finding:
+    named = ", ".join(f"{name} {version(name)}" for name in ("duecourse", "faust-streaming", "aiokafka", "rocksdict"))
+    return Finding("versions", f"Python {sys.version.split()[0]}; {named}")

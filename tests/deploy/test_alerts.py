@@ -1,0 +1,166 @@
+"""Alerts, runbooks and objectives: complete, alike, and naming only what exists."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+
+from deploy.monitoring.generate import documents, stale
+from deploy.monitoring.rules import RUNBOOKS, alert_rules, burn_alerts, metric_names, recording_rules, rule_tests
+from deploy.monitoring.runbooks import HEADINGS, runbook
+from deploy.monitoring.sources import DEPLOY, Alert, load_alerts, load_objectives
+from services.cli import COMMANDS, duecourse
+from shared.runtime.metric_catalogue import CATALOGUE, Kind
+from tests.drills.faults import FAULTS
+from tests.house.tree import ROOT
+
+OBJECTIVES = load_objectives()
+ALERTS = (*load_alerts(), *burn_alerts(OBJECTIVES))
+NAMES = {metric.full_name for metric in CATALOGUE}
+COMMAND = re.compile(r"`(duecourse [^`]+)`")
+
+
+def texts(alert: Alert) -> str:
+    """Everything that the runbook says."""
+    return runbook(alert)
+
+
+def test_generated_files_follow_from_their_sources() -> None:
+    """Rules, runbooks, drills and dashboards in the repository are those that the generator writes."""
+    assert len(documents()) > 30
+    assert stale() == []
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_an_alert_leads_to_its_runbook(alert: Alert) -> None:
+    """Whoever is woken finds summary, impact, three queries and a page of the usual shape behind the link."""
+    (rule,) = [r for r in alert_rules(ALERTS)["groups"][0]["rules"] if r["alert"] == alert.name]
+    page = Path(str(rule["annotations"]["runbook_url"]).replace(RUNBOOKS, str(DEPLOY / "runbooks")))
+    headings = re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE)
+    assert tuple(headings) == HEADINGS
+    assert len(rule["annotations"]["queries"].splitlines()) == 3
+    assert rule["annotations"]["summary"]
+    assert rule["annotations"]["impact"]
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_an_alert_names_only_metrics_that_exist(alert: Alert) -> None:
+    """Expressions, first queries and test series resolve in the catalogue, or in our own recording rules."""
+    series = [name for case in (*alert.fires, *alert.silent) for name in case.series]
+    named = metric_names("\n".join((alert.expression, *alert.queries, *series)))
+    assert named - NAMES == set()
+    labels = {metric.full_name: {"service", "instance", "job", "le", *metric.labels} for metric in CATALOGUE}
+    for name, given in re.findall(
+        r"(duecourse_\w+)\{([^}]*)\}", "\n".join((alert.expression, *alert.queries, *series))
+    ):
+        base = next(iter(metric_names(name)))
+        assert (
+            set(re.findall(r"(\w+)\s*[=!]~?\"?", given)) & {"topic", "reason", "partition", "stage", "rule"}
+            <= labels[base]
+        )
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_a_runbook_names_only_commands_that_exist(alert: Alert) -> None:
+    """Each command of a runbook is one of the program's, with options that it has."""
+    for line in COMMAND.findall(texts(alert)):
+        _, *words = shlex.split(line)
+        assert words[0] in COMMANDS, line
+        command: click.Command = duecourse
+        context = click.Context(duecourse)
+        while isinstance(command, click.Group):
+            found = command.get_command(context, words.pop(0))
+            assert found is not None, line
+            command = found
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options, line
+
+
+def test_every_counter_of_an_alert_starts_at_zero() -> None:
+    """An alert on the increase of a counter fires at the very first failure: the series was there before."""
+    watched = {
+        metric.full_name: metric
+        for alert in ALERTS
+        for metric in CATALOGUE
+        if metric.kind is Kind.COUNTER and f"increase({metric.full_name}" in alert.expression
+    }
+    assert len(watched) >= 5
+    assert {name for name, metric in watched.items() if not metric.starts_at_zero} == set()
+
+
+def test_every_drill_names_a_fault_and_a_cure_that_exist() -> None:
+    """The table of drills can be run."""
+    drilled = [alert.drill for alert in ALERTS if alert.drill is not None]
+    assert len(drilled) >= 10
+    assert {name for drill in drilled for name in (drill.fault, drill.heal)} - FAULTS.keys() == set()
+
+
+def test_alerts_have_each_a_case_that_fires_and_one_that_stays_silent() -> None:
+    """No alert goes untested."""
+    names = {test["name"] for test in rule_tests(ALERTS, "x")["tests"]}
+    assert {f"{alert.name} fires" for alert in ALERTS} <= names
+    assert {f"{alert.name} silent" for alert in ALERTS if alert.severity != "none"} <= names
+
+
+def test_objectives_record_every_window_that_their_alerts_read() -> None:
+    """A burn-rate alert never asks for a window that nobody records."""
+    recorded = {rule["record"] for rule in recording_rules(OBJECTIVES)["groups"][0]["rules"]}
+    asked = set(re.findall(r"duecourse:\w+:\w+", "\n".join(alert.expression for alert in burn_alerts(OBJECTIVES))))
+    assert asked
+    assert asked <= recorded
+    assert {objective.name for objective in OBJECTIVES} == {
+        entry["name"] for entry in tomllib.loads((DEPLOY / "slo.toml").read_text())["slos"]
+    }
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run one of Prometheus' tools."""
+    return subprocess.run(command, cwd=DEPLOY, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.promtool
+def test_promtool_accepts_the_rules() -> None:
+    """The rules are valid, and no lint complains."""
+    done = run("promtool", "check", "rules", "--lint=all", "--lint-fatal", *_rules())
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.promtool
+def test_promtool_sees_every_alert_fire_and_stay_silent() -> None:
+    """Each alert fires on the series that it is for and on no others."""
+    done = run("promtool", "test", "rules", *map(str, sorted((DEPLOY / "prometheus/tests").glob("*.yml"))))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.promtool
+def test_promtool_notices_an_alert_that_does_not_fire(tmp_path: Path) -> None:
+    """The rule tests can fail: with a threshold out of reach they do."""
+    shutil.copytree(DEPLOY / "prometheus", tmp_path / "prometheus")
+    alerts = tmp_path / "prometheus/alerts/duecourse.yml"
+    alerts.write_text(
+        alerts.read_text().replace("duecourse_promise_violations) > 0", "duecourse_promise_violations) > 9")
+    )
+    done = run("promtool", "test", "rules", str(tmp_path / "prometheus/tests/alerts_test.yml"))
+    assert done.returncode != 0
+    assert "PromiseBroken" in done.stdout + done.stderr
+
+
+@pytest.mark.promtool
+def test_promtool_accepts_the_configuration(tmp_path: Path) -> None:
+    """Prometheus would start with the compose file's configuration."""
+    config = (DEPLOY / "prometheus/prometheus.yml").read_text().replace("/etc/prometheus", str(DEPLOY / "prometheus"))
+    (tmp_path / "prometheus.yml").write_text(config)
+    done = run("promtool", "check", "config", str(tmp_path / "prometheus.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _rules() -> list[str]:
+    found = [*(DEPLOY / "prometheus/rules").glob("*.yml"), *(DEPLOY / "prometheus/alerts").glob("*.yml")]
+    assert len(found) == 2
+    assert DEPLOY.parent == ROOT
+    return sorted(map(str, found))
