@@ -59,6 +59,10 @@ PENDING_MAX: Final = 200
 BUFFERED_MAX: Final = 1000
 """What is kept inside one epoch: requests, reports or clearances that no wake has seen yet."""
 SCOPES_MAX: Final = 200
+FOREIGN_CONTACTS_MAX: Final = 128
+"""Contacts of others that are remembered; whoever reports more is broken, and each costs a look at all of them."""
+ANSWERED_MAX: Final = 4000
+"""Ids that must not be answered twice; beyond it those are forgotten that would be forgotten first."""
 OUTCOMES_PER_CONTACT_MAX: Final = 64
 CALLBACK_MAX_MS: Final = 7 * DAY_MS
 FUTURE_MAX_MS: Final = DAY_MS
@@ -245,6 +249,8 @@ def _withdrawn(state: Borrower, fact: Fact, data: ContactWithdrawn, now: int) ->
 def remembered(state: Borrower, answered_id: str, forget_ms: int) -> Borrower:
     """Return the state with the id answered until `forget_ms`."""
     answered = (*(entry for entry in state.answered if entry.id != answered_id), Answered(answered_id, forget_ms))
+    if len(answered) > ANSWERED_MAX:
+        answered = tuple(sorted(answered, key=lambda entry: (entry.forget_ms, entry.id))[-ANSWERED_MAX:])
     return replace(state, answered=tuple(sorted(answered, key=lambda entry: entry.id)))
 
 
@@ -263,6 +269,11 @@ def _outcome(state: Borrower, fact: Fact, data: OutreachOutcome, now: int) -> Bo
     contact = _contact_of(state, data)
     if contact is None:
         return state
+    is_foreign_and_new = not contact.is_permit and not contact.outcome_ids
+    if is_foreign_and_new and sum(not it.is_permit for it in state.contacts) >= FOREIGN_CONTACTS_MAX:
+        if data.outcome not in (Outcome.STOP, Outcome.WRONG_NUMBER):  # a no is heard in any case
+            raise Dead(DeadReason.BOUND_EXCEEDED)
+        return _with_refusal_of(state, contact, fact, data)
     if data.outcome_id in contact.outcome_ids:
         return state
     if len(contact.outcome_ids) >= OUTCOMES_PER_CONTACT_MAX:

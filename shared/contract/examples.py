@@ -375,12 +375,7 @@ _TIME: Final[tuple[Event, ...]] = (
     ),
     PolicyActivated(policy=_POLICY, reason="quarterly review", operator="compliance"),
     FactQuarantined(
-        service="reminder",
-        topic="lending.due-dates",
-        partition=3,
-        offset=4711,
-        reason="crashes the reminder",
-        operator="duty",
+        service="escalation", topic="lending.due-dates", partition=3, offset=17, reason="it crashes", operator="duty"
     ),
     DeploymentStamped(mode=TimeMode.WALL, loan_partitions=12, borrower_partitions=12),
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Final, Generic, TypeVar
 
 from shared.engine.dead_letters import InputRecord
 from shared.engine.due import DueIndex
+from shared.engine.progress import Counts
 from shared.engine.state import StateCodec
 from shared.engine.store import STATE_PREFIX, Changes, Due, Store
 from shared.engine.transaction import Emitted, EpochSummary, Output
@@ -14,13 +16,30 @@ from shared.kernel.step import Step, Verdict
 
 S = TypeVar("S")
 
+STATE_BYTES_MAX: Final = 512 * 1024
+"""A state that is larger takes no more facts: beyond 1 MiB it could not be written, and its service would stop."""
+ADDED_FACTOR: Final = 4
+ADDED_BYTES: Final = 4096
+"""A fact adds no more to a state than its own bytes so many times, and these."""
+
 
 class Entry(Generic[S]):
     """A key as the open transaction sees it; `stored` tells whether the store has it, with which `stored_wake_at`."""
 
-    __slots__ = ("changed", "key", "name", "state", "stored", "stored_wake_at", "wake_at")
+    __slots__ = (
+        "bytes_max",
+        "changed",
+        "key",
+        "measured",
+        "measured_bytes",
+        "name",
+        "state",
+        "stored",
+        "stored_wake_at",
+        "wake_at",
+    )
 
-    def __init__(self, key: bytes, state: S | None, wake_at: int | None, *, stored: bool) -> None:
+    def __init__(self, key: bytes, state: S | None, wake_at: int | None, *, stored: bool, size: int = 0) -> None:
         self.key = key
         self.name = key.decode()
         self.state = state
@@ -28,6 +47,11 @@ class Entry(Generic[S]):
         self.stored = stored
         self.stored_wake_at = wake_at
         self.changed = False
+        self.bytes_max = size
+        """The state's bytes are no more than these."""
+        self.measured: S | None = None
+        self.measured_bytes = 0
+        """How many bytes the state has that was measured last."""
 
 
 class Tally:
@@ -97,9 +121,32 @@ class Batch(Generic[S]):
                 entry = Entry[S](key, None, None, stored=False)
             else:
                 state, wake_at = self._codec.decode(value)
-                entry = Entry(key, state, wake_at, stored=True)
+                entry = Entry(key, state, wake_at, stored=True, size=len(value))
             self._entries[key] = entry
         return entry
+
+    def is_full(self, entry: Entry[S], value: bytes | None) -> bool:
+        """Whether a fact (its value is at hand) comes too late: the state before it is as large as one may be.
+
+        What a fact adds is guessed from above, so that only a state that may be too large is looked at. The answer
+        depends on the state alone, wherever transactions are cut.
+        """
+        if entry.bytes_max > STATE_BYTES_MAX:
+            if entry.measured is not entry.state:
+                entry.measured = entry.state
+                entry.measured_bytes = 0 if entry.state is None else len(self._codec.encode(entry.state, None))
+            if entry.measured_bytes > STATE_BYTES_MAX:
+                return True
+            entry.bytes_max = entry.measured_bytes
+        entry.bytes_max += ADDED_FACTOR * len(value or b"") + ADDED_BYTES
+        return False
+
+    def counts(self, before: Mapping[str, Counts], topics: Iterable[str]) -> dict[str, Counts]:
+        """Return what became of the records of each topic, this transaction's included."""
+        counts = {topic: before.get(topic, Counts()) for topic in topics}
+        for (topic, verdict), count in self.counted.items():
+            counts[topic] = counts[topic].plus(verdict, count)
+        return counts
 
     def update(self, entry: Entry[S], step: Step[S], wake_at: int | None) -> None:
         """Take over what a step leaves behind, with the instant that the loop made of its wish."""

@@ -15,11 +15,11 @@ from typing import Any, Final, Generic, TypeVar
 from shared.contract.codec import DeadReason, Envelope, Rejected, decode, decode_key, encode
 from shared.contract.ticks import Tick
 from shared.contract.topics import DEAD_LETTERS
-from shared.engine.batch import Batch, Entry, Tally, verdict_of
+from shared.engine.batch import STATE_BYTES_MAX, Batch, Entry, Tally, verdict_of
 from shared.engine.dead_letters import InputRecord, coordinates, dead_letter
 from shared.engine.due import DueIndex
 from shared.engine.processor import Fact, Input, Processor, Unreadable, Wake
-from shared.engine.progress import Counts, Progress, encode_progress
+from shared.engine.progress import Progress, encode_progress
 from shared.engine.state import StateCodec
 from shared.engine.store import PROGRESS_KEY, Changes, Store
 from shared.engine.topology import Topology
@@ -248,7 +248,7 @@ class EpochLoop(Generic[S]):
         batch.facts += 1
         self.in_hand = topic, record.offset
         entry = self._entry_of(record.key, batch)
-        decoded = self._refused(topic, record, entry) or decode(topic, record.key, record.value, record.headers)
+        decoded = self._refused(topic, record, entry, batch) or decode(topic, record.key, record.value, record.headers)
         if isinstance(decoded, Envelope):
             name = entry.name if entry is not None else ""
             fact = Fact(topic, name, decoded.id, decoded.source, decoded.data, decoded.replaces)
@@ -293,10 +293,14 @@ class EpochLoop(Generic[S]):
     def _entry_of(self, key: bytes | None, batch: Batch[S]) -> Entry[S] | None:
         return None if key is None or decode_key(key) is None else batch.entry(key)
 
-    def _refused(self, topic: str, record: InputRecord, entry: Entry[S] | None) -> Rejected | None:
-        """Only a key that is new here can lie on the wrong partition: a known one was checked when it came."""
+    def _refused(self, topic: str, record: InputRecord, entry: Entry[S] | None, batch: Batch[S]) -> Rejected | None:
+        """Refuse what no core is to see: only a new key can lie on the wrong partition, a known one was checked."""
         if self._quarantined and (topic, record.offset) in self._quarantined:
             return Rejected(DeadReason.QUARANTINED, "an operator took it out of the way of this service")
+        if entry is not None and batch.is_full(entry, record.value):
+            return Rejected(
+                DeadReason.BOUND_EXCEEDED, f"more is known of the key than {STATE_BYTES_MAX} bytes can hold"
+            )
         if entry is None or entry.state is not None:
             return None
         misrouted = self._topology.misrouted(topic, entry.key, self.partition)
@@ -368,7 +372,7 @@ class EpochLoop(Generic[S]):
             offsets=dict(self._done),
             build=self._deployment.build,
             policy=self._policy_hash,
-            counts=self._counts(batch),
+            counts=batch.counts(self._progress.counts, self._all_inputs),
             spent=dict(self._spent),
         )
         changes = batch.changes()
@@ -392,9 +396,3 @@ class EpochLoop(Generic[S]):
             emitted=batch.emitted,
         )
         return self._open
-
-    def _counts(self, batch: Batch[S]) -> dict[str, Counts]:
-        counts = {topic: self._progress.counts.get(topic, Counts()) for topic in self._all_inputs}
-        for (topic, verdict), count in batch.counted.items():
-            counts[topic] = counts[topic].plus(verdict, count)
-        return counts

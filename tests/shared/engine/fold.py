@@ -10,13 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.contract.codec import Envelope, decode, decode_key, encode
+from shared.contract.codec import DeadReason, Envelope, Rejected, decode, decode_key, encode
 from shared.contract.ticks import PROBE_AT, Tick
 from shared.contract.topics import DEAD_LETTERS
+from shared.engine.batch import STATE_BYTES_MAX
 from shared.engine.dead_letters import coordinates, dead_letter
 from shared.engine.processor import Fact, Processor, Unreadable, Wake
+from shared.engine.state import StateCodec
 from shared.engine.topology import Topology
 from shared.kernel.ids import derive_id
+
+FULL = Rejected(DeadReason.BOUND_EXCEEDED, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class _Fold:
         quarantined: frozenset[tuple[str, int, int]],
     ) -> None:
         self.quarantined = quarantined
+        self.codec: Any = StateCodec(processor.state)
         self.processor, self.topology, self.partition, self.logs, self.born = (
             processor,
             topology,
@@ -110,7 +115,9 @@ class _Fold:
             if right != self.partition:
                 self.bury(topic, record, tick.at, "misrouted_key")
                 return
-        decoded = decode(topic, record.key, record.value, record.headers)
+        state = self.result.states.get(key) if name is not None else None
+        full = state is not None and len(self.codec.encode(state, None)) > STATE_BYTES_MAX
+        decoded = FULL if full else decode(topic, record.key, record.value, record.headers)
         if not isinstance(decoded, Envelope):
             self.bury(topic, record, tick.at, decoded.reason)
             if name is None:
