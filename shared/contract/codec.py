@@ -211,6 +211,8 @@ def _attributes(attributes: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(text, str) or not 0 < len(text) <= 200:
             _fail(DeadReason.NOT_CLOUDEVENT, f"attribute {name} is missing or not a text of 1 to 200 characters")
     for name, value in attributes.items():
+        if isinstance(value, str) and len(value) <= ATTRIBUTE_CHARS_MAX:
+            continue
         if name != "data" and not _is_short(value):
             _fail(DeadReason.NOT_CLOUDEVENT, "an extension attribute is not a short text, integer or boolean")
     for name in _OPTIONAL:
@@ -224,8 +226,6 @@ def _attributes(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_short(value: object) -> bool:
-    if isinstance(value, str):
-        return len(value) <= ATTRIBUTE_CHARS_MAX
     return not isinstance(value, (dict, list, float)) and len(str(value)) <= ATTRIBUTE_CHARS_MAX
 
 

@@ -97,6 +97,7 @@ def run_side(side: str, number: int, settings: Settings, count: int, folder: Pat
         [sys.executable, "-m", f"tests.bench.{side}_app"],
         env=environment,
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         check=False,
         timeout=SIDE_SECONDS_MAX,
@@ -123,9 +124,20 @@ def report(rows: list[Row]) -> str:
             f"{side}: median {median(pace):.0f} facts/s ({pace[0]:.0f} to {pace[-1]:.0f}), "
             f"{median(cpu):.1f} us/fact ({cpu[0]:.1f} to {cpu[-1]:.1f})"
         )
-    lines.append(f"facts per second: {middle['epoch'][0] / middle['naive'][0]:.1f} times the naive app (aim: 10)")
-    lines.append(f"CPU per fact: {middle['naive'][1] / middle['epoch'][1]:.1f} times less than the naive app (aim: 10)")
+    pairs = [({r.side: r for r in rows if r.round == n}) for n in sorted({r.round for r in rows})]
+    faster = [pair["epoch"].facts_per_second / pair["naive"].facts_per_second for pair in pairs]
+    cheaper = [pair["naive"].cpu_microseconds / pair["epoch"].cpu_microseconds for pair in pairs]
+    lines += [
+        f"facts per second: {middle['epoch'][0] / middle['naive'][0]:.1f} times the naive app by the medians (aim: 10); "
+        f"round by round {_listed(faster)}, median {median(faster):.1f}",
+        f"CPU per fact: {middle['naive'][1] / middle['epoch'][1]:.1f} times less by the medians (aim: 10); "
+        f"round by round {_listed(cheaper)}, median {median(cheaper):.1f}",
+    ]
     return "\n".join([*lines, PROTOTYPE])
+
+
+def _listed(ratios: list[float]) -> str:
+    return " ".join(f"{ratio:.1f}" for ratio in ratios)
 
 
 def run(folder: Path, *, quick: bool) -> str:
