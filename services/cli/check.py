@@ -74,7 +74,7 @@ def _judge(source: Source, policy: Policy) -> tuple[int, Audit]:
 
 def _read(source: Source) -> list[Recorded]:
     """Read from the folder, or from the broker with the changelogs, which a source alone leaves out."""
-    if source.broker is None:
+    if source.log is not None or source.broker is None:
         records = source.read()
     else:
         try:

@@ -79,8 +79,8 @@ def source_options(function: Command) -> Command:
     """Add `--log`, `--broker` and `--prefix`; the command is given a `source`."""
 
     @click.option("--log", type=click.Path(file_okay=False, path_type=Path), help="A folder of recorded topics.")
-    @click.option("--broker", metavar="HOST:PORT", help="A broker to read the topics from.")
-    @click.option("--prefix", default="", help="Prefix of the deployment's topics.")
+    @click.option("--broker", envvar="DUECOURSE_BROKER", metavar="HOST:PORT", help="A broker to read the topics from.")
+    @click.option("--prefix", default="", envvar="DUECOURSE_PREFIX", help="Prefix of the deployment's topics.")
     @wraps(function)
     def with_source(log: Path | None, broker: str | None, prefix: str, **rest: object) -> object:
         return function(source=Source(log, broker, prefix), **rest)

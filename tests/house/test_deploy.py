@@ -19,6 +19,8 @@ from shared.runtime.settings import VARIABLE_PREFIX, Settings
 from tests.house.tree import ROOT, tracked_files
 
 LOCK = ROOT / "deploy" / "requirements.lock"
+NOT_OURS = {"kafka", "prometheus", "alertmanager", "grafana"}
+"""Containers of other people's images."""
 
 
 def project() -> dict[str, Any]:
@@ -77,10 +79,10 @@ def test_the_compose_file_is_valid() -> None:
 def test_the_compose_file_runs_every_service_from_one_image() -> None:
     """Each service has a container of the one image, started by its name once the topics are made."""
     containers = compose()["services"]
-    ours = {name: container for name, container in containers.items() if name not in {"kafka", "topics"}}
-    assert set(ours) == {"clock", "credit_report", "escalation", "rate_limiter", "reminder"}
+    ours = {name: container for name, container in containers.items() if name not in {*NOT_OURS, "topics"}}
+    assert set(ours) == {"auditor", "clock", "credit_report", "escalation", "rate_limiter", "reminder"}
     for name, container in ours.items():
-        assert container["command"][:2] == ["run", name]
+        assert container["command"][:2] == (["check", "--every-minutes"] if name == "auditor" else ["run", name])
         assert container["depends_on"] == {"topics": {"condition": "service_completed_successfully"}}
     assert len({container["image"] for container in [*ours.values(), containers["topics"]]}) == 1
 
@@ -88,7 +90,7 @@ def test_the_compose_file_runs_every_service_from_one_image() -> None:
 def test_the_compose_file_sets_what_can_be_set() -> None:
     """Each variable of a container of ours is a setting."""
     known = {f"{VARIABLE_PREFIX}{field.name.upper()}" for field in fields(Settings)}
-    given = {name for key, c in compose()["services"].items() if key != "kafka" for name in c["environment"]}
+    given = {name for key, c in compose()["services"].items() if key not in NOT_OURS for name in c["environment"]}
     assert "DUECOURSE_BROKER" in given
     assert given <= known
 
@@ -104,3 +106,15 @@ def test_one_version_of_kafka_everywhere() -> None:
 def test_one_version_of_duecourse_everywhere() -> None:
     """The image carries the version of the project."""
     assert compose()["services"]["clock"]["image"] == f"duecourse:{project()['project']['version']}"
+
+
+def test_what_the_compose_file_mounts_is_there() -> None:
+    """Prometheus, Alertmanager and Grafana find their configuration, rules and dashboards; each service is scraped."""
+    containers = compose()["services"]
+    mounted = [volume.split(":")[0] for name in NOT_OURS for volume in containers[name].get("volumes", ())]
+    folders = [ROOT / source for source in mounted if source.startswith("./")]
+    assert len(folders) == 4
+    assert [str(folder) for folder in folders if not any(folder.rglob("*.*"))] == []
+    scraped = YAML(typ="safe").load(ROOT / "deploy/prometheus/prometheus.yml")["scrape_configs"][0]["static_configs"]
+    targets = {target.split(":")[0] for target in scraped[0]["targets"]}
+    assert targets == set(containers) - NOT_OURS - {"topics"}
