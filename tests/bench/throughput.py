@@ -127,17 +127,14 @@ def report(rows: list[Row]) -> str:
     pairs = [({r.side: r for r in rows if r.round == n}) for n in sorted({r.round for r in rows})]
     faster = [pair["epoch"].facts_per_second / pair["naive"].facts_per_second for pair in pairs]
     cheaper = [pair["naive"].cpu_microseconds / pair["epoch"].cpu_microseconds for pair in pairs]
-    lines += [
-        f"facts per second: {middle['epoch'][0] / middle['naive'][0]:.1f} times the naive app by the medians (aim: 10); "
-        f"round by round {_listed(faster)}, median {median(faster):.1f}",
-        f"CPU per fact: {middle['naive'][1] / middle['epoch'][1]:.1f} times less by the medians (aim: 10); "
-        f"round by round {_listed(cheaper)}, median {median(cheaper):.1f}",
-    ]
+    by_pace, by_cpu = middle["epoch"][0] / middle["naive"][0], middle["naive"][1] / middle["epoch"][1]
+    lines.append(f"facts per second: {by_pace:.1f} times the naive app (aim: 10); {_each_round(faster)}")
+    lines.append(f"CPU per fact: {by_cpu:.1f} times less than the naive app (aim: 10); {_each_round(cheaper)}")
     return "\n".join([*lines, PROTOTYPE])
 
 
-def _listed(ratios: list[float]) -> str:
-    return " ".join(f"{ratio:.1f}" for ratio in ratios)
+def _each_round(ratios: list[float]) -> str:
+    return f"round by round {' '.join(f'{r:.1f}' for r in ratios)}, median {median(ratios):.1f}"
 
 
 def run(folder: Path, *, quick: bool) -> str:
