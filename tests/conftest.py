@@ -1,10 +1,16 @@
 """What all tests may ask for."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from shared.runtime.local_kafka import LocalKafka
+
+
+def pytest_sessionstart() -> None:
+    """Let Ctrl-C reach the programs that tests start, even where whoever started the tests has it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
