@@ -34,7 +34,7 @@ class Board:
 
 def figure(title: str, text: str, unit: str, query: str, *, width: int = 4, **limits: float) -> Panel:
     """A panel that is one figure, or one per series."""
-    legend = "{{promise}}{{slo}}{{spread}}" if " by (" in query or "spread" in query else ""
+    legend = {"promise": "{{promise}}", "slo": "{{slo}}"}.get(query.partition(" by (")[2].partition(")")[0], "")
     return Panel(title, text, unit, ((query, legend),), "figure", width, **limits)
 
 

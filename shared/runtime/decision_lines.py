@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 from collections.abc import Sequence
 from typing import Any, Final
@@ -38,9 +39,11 @@ class DecisionLines:
         self._log: Any = structlog.get_logger("decision")
 
     def write(self, emitted: Sequence[Emitted]) -> None:
-        """Write one line for each."""
-        for each in emitted:
-            self._log.info("decision", **self._fields(each))
+        """Write one line for each, where anybody listens."""
+        log = self._log.bind()
+        if log.is_enabled_for(logging.INFO):
+            for each in emitted:
+                log.info("decision", **self._fields(each))
 
     def _fields(self, each: Emitted) -> dict[str, object]:
         event: Any = each.data

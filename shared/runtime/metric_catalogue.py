@@ -202,7 +202,9 @@ LOOP_LAG = _histogram(
 
 CENSUS_AT = _gauge("census_timestamp_seconds", "When the newest census was complete.", of=_SERVICE)
 LOANS = _gauge("loans", "Open loans by rung of the ladder.", "stage", of=_LADDER, series=8, zero=True)
-LOANS_IN_DOUBT = _gauge("loans_in_doubt", "Loans left alone because a fact about them could not be read.", of=_LADDER)
+LOANS_IN_DOUBT = _gauge(
+    "loans_in_doubt", "Loans left alone because a fact about them could not be read.", of=_LADDER, zero=True
+)
 OVERDUE = _gauge(
     "overdue_amount", "What borrowers owe and should have paid, in whole units of the currency, for reading only.",
     "currency", "bucket", of=_LADDER, series=160,
@@ -212,9 +214,9 @@ PENDING = _gauge(
 )
 PERMITS_OPEN = _gauge("permits_open", "Permits that may still be used.", "channel", of=_GATE, series=7, zero=True)
 NOTICES_NEAR_DEADLINE = _gauge(
-    "notices_near_deadline", "Statutory notices that wait and become pointless within 48 hours.", of=_GATE
+    "notices_near_deadline", "Statutory notices that wait and become pointless within 48 hours.", of=_GATE, zero=True
 )
-MONTHS_HELD = _gauge("report_months_held", "Months of loans that are held back from the bureau.", of=_BUREAU)
+MONTHS_HELD = _gauge("report_months_held", "Months of loans that are held back from the bureau.", of=_BUREAU, zero=True)
 
 # --- the gate
 

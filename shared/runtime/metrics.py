@@ -160,8 +160,9 @@ class Metrics:
             self.board.set(POLICY, 1, policy or NONE)
 
     def _log_epochs(self, transaction: Transaction) -> None:
+        log = self.log.bind()
         for epoch in transaction.epochs:
-            self.log.info(
+            log.info(
                 "epoch",
                 at=epoch.at,
                 partition=transaction.partition,

@@ -41,6 +41,8 @@ PLACES = (
 )
 """Around the world, so that somebody may be called whenever it runs, and somebody else may not."""
 HEALTH_PORT = 18_080
+ACTS_AFTER_MS = 15_000
+"""Gateways take their time, so that some permits are withdrawn before they are used."""
 
 
 @dataclass
@@ -211,14 +213,17 @@ class Lenders:
 async def gateways(settings: Settings) -> None:
     """Act on permits by the written contract, for ever."""
     withdrawn: set[str] = set()
+    held: list[tuple[int, PermitGranted]] = []
     async with Participant(settings, "drill-gateways", BORROWER_CLOCK, reads=(OUTREACH,)) as gateway:
         async for moment in gateway.moments():
+            while held and held[0][0] <= now_ms():
+                _, permit = held.pop(0)
+                await _act(gateway, permit, used=permit.permit_id not in withdrawn)
             events = [record.decode() for record in moment.records[OUTREACH]]
             found = [event.data for event in events if hasattr(event, "data")]
             withdrawn |= {event.permit_id for event in found if isinstance(event, PermitWithdrawn)}
-            for event in found:
-                if isinstance(event, PermitGranted):
-                    await _act(gateway, event, used=event.permit_id not in withdrawn)
+            granted = [event for event in found if isinstance(event, PermitGranted)]
+            held += [(max(now_ms(), permit.valid_from_ms) + ACTS_AFTER_MS, permit) for permit in granted]
             await gateway.answer(moment)
 
 
