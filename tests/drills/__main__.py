@@ -30,14 +30,13 @@ from tests.drills.traffic import House, Lenders, gateways, until_cancelled
 
 WARM_SECONDS = 60.0
 OBJECTIVE = "Objective"
-FIRST_PORT = 18_300
 CALM_SECONDS = 600.0
 KIN = {
     "ClockStopped": {"ServiceAbsent", "GateStandsStill", "PairSilent", "ServiceNotReady"},
     "GateStandsStill": {"ServiceAbsent", "ServiceNotReady"},
     "PairSilent": {"ServiceAbsent", "ServiceNotReady"},
     "PartitionWaits": {"PairSilent", "GateStandsStill", "ServiceNotReady"},
-    "ServiceNotReady": {"ServiceAbsent", "PairSilent"},
+    "ServiceNotReady": {"PairSilent", "GateStandsStill", "PartitionWaits"},
     "ServiceAbsent": {"PairSilent", "ServiceNotReady"},
     "InstanceDown": {"ServiceAbsent", "PairSilent", "ServiceNotReady"},
     "InputLags": {"ClockStopped", "ServiceAbsent", "GateStandsStill"},
@@ -152,7 +151,7 @@ async def run(only: list[str], folder: Path) -> bool:
         settings = Settings(broker=broker.start(), prefix="drill", loan_partitions=2, borrower_partitions=2)
         async with TopicAdmin(settings) as admin:
             await admin.create()
-        house = House(settings, folder / "house", first_port=FIRST_PORT)
+        house = House(settings, folder / "house", first_port=free_port())
         stack.callback(house.close)
         house.start()
         watch, scene = start_watch(folder, house, stack), Scene(house)
