@@ -17,7 +17,7 @@ from shared.contract.codec import Envelope, encode
 from shared.contract.examples import EXAMPLES
 from shared.contract.outcomes import OUTCOMES, OutreachOutcome
 from shared.contract.outreach import OUTREACH, PermitGranted, PermitWithdrawn
-from shared.contract.ticks import BORROWER_CLOCK, Tick
+from shared.contract.ticks import BORROWER_CLOCK, OutreachMode, Switch, Tick
 from shared.kernel.partitioning import Partitioner, partition_of
 from shared.runtime.records import Deployment
 from tests.docs.samples import DOCS, samples
@@ -43,10 +43,10 @@ class Gate:
         self._deployment = deployment
         self.now_ms = time.time_ns() // 1_000_000
 
-    def tick(self, partition: int, age_ms: int = 0) -> None:
+    def tick(self, partition: int, age_ms: int = 0, *switches: Switch) -> None:
         """Write a stage-2 tick to a partition."""
         at = time.time_ns() // 1_000_000 - age_ms
-        tick = Tick(at=at, barriers={}, policy="abc")
+        tick = Tick(at=at, barriers={}, policy="abc", switches=switches)
         put(
             self._deployment,
             BORROWER_CLOCK,
@@ -148,6 +148,23 @@ def test_the_gateway_keeps_the_contract(deployment: Deployment, tmp_path: Path) 
         reported = outcomes(deployment, running, 4)
         assert reported["stale"] == "attempted"
     assert sent(tmp_path) == ["good", "stale"]
+
+
+def test_the_gateway_stops_when_operators_say_so(deployment: Deployment, tmp_path: Path) -> None:
+    """A permit granted before a stop waits while the newest tick closes its channel or its lender, and no other waits."""
+    gate = Gate(deployment)
+    gate.tick(0, 0, Switch(mode=OutreachMode.STOPPED, lender_id="wary"))
+    gate.tick(1, 0, Switch(mode=OutreachMode.STOPPED, channel=Channel.SMS))
+    gate.tick(2, 0, Switch(mode=OutreachMode.STOPPED, channel=Channel.CALL))
+    gate.permit("closed-lender", 0, lender_id="wary")
+    gate.permit("open-lender", 0, lender_id="bold")
+    gate.permit("closed-channel", 1)
+    gate.permit("open-channel", 2)
+    with gateway(deployment, tmp_path) as running:
+        assert sorted(outcomes(deployment, running, 2)) == ["open-channel", "open-lender"]
+        gate.tick(1)
+        assert sorted(outcomes(deployment, running, 3)) == ["closed-channel", "open-channel", "open-lender"]
+    assert "closed-lender" not in sent(tmp_path)
 
 
 def test_the_gateway_acts_once_whatever_happens(deployment: Deployment, tmp_path: Path) -> None:
