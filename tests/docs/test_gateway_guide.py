@@ -151,7 +151,7 @@ def test_the_gateway_keeps_the_contract(deployment: Deployment, tmp_path: Path) 
 
 
 def test_the_gateway_stops_when_operators_say_so(deployment: Deployment, tmp_path: Path) -> None:
-    """A permit granted before a stop waits while the newest tick closes its channel or its lender, and no other waits."""
+    """A permit granted before a stop waits while the newest tick closes its channel or lender; no other waits."""
     gate = Gate(deployment)
     gate.tick(0, 0, Switch(mode=OutreachMode.STOPPED, lender_id="wary"))
     gate.tick(1, 0, Switch(mode=OutreachMode.STOPPED, channel=Channel.SMS))
