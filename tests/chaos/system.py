@@ -1,0 +1,261 @@
+"""The system under test: the five services as an operator runs them, everybody outside, and a supervisor.
+
+What strikes get hold of: `members` by name, `pick`, `add` and `remove` instances, `until` something is so, `progress`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from time import monotonic
+from typing import Any, Self
+
+from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, TimeMode
+from shared.contract.topics import CLOCK, RATE_LIMITER, SERVICES
+from shared.kernel.zones import HOUR_MS, format_instant
+from shared.runtime.kafka_offsets import BrokerError, GroupProgress
+from shared.runtime.settings import VARIABLE_PREFIX, Settings
+from shared.runtime.stop import StopReason
+from shared.runtime.system_clock import now_ms
+from shared.runtime.topics import TopicAdmin
+from shared.simulation.scenario import build_scenario
+from shared.simulation.world import Setting
+from tests.chaos.ground import Ground
+from tests.chaos.member import Member, command_of
+from tests.chaos.outside import OUTSIDE, InTrueTime, Outside, Simulated
+
+PARTITIONS = 2
+LOANS = 60
+DAYS = 400
+INTERVAL_MS = 250
+SESSION_SECONDS = 6.0
+TRANSACTION_SECONDS = 10.0
+LOOK_SECONDS = 0.05
+START_SECONDS = 90.0
+CRASHES = frozenset({StopReason.DOUBT.code, StopReason.FENCED.code, StopReason.FENCE_FAILED.code})
+"""How a process may end by itself at any fault; a supervisor starts it again."""
+FINAL = frozenset(r.code for r in StopReason) - CRASHES - {StopReason.CORE_CRASHED.code}
+"""Exit codes that say: do not start again, somebody must look first."""
+
+
+class Broken(AssertionError):
+    """Something that must never happen; the text says what, and the ends of the logs follow."""
+
+
+class System:
+    """One deployment with topics of its own. `codes` are further exit codes that the present strike allows."""
+
+    def __init__(self, ground: Ground, folder: Path, prefix: str, mode: TimeMode, seed: int) -> None:
+        self.ground, self.folder, self.mode, self.seed = ground, folder, mode, seed
+        folder.mkdir(parents=True, exist_ok=True)
+        given: dict[str, Any] = {
+            "session_timeout_seconds": SESSION_SECONDS,
+            "transaction_timeout_seconds": TRANSACTION_SECONDS,
+            "loan_partitions": PARTITIONS,
+            "borrower_partitions": PARTITIONS,
+            "facts_and_wakes_max": Random(seed).choice((7, 50, 1000)),
+            "ticks_max": Random(seed + 1).choice((1, 16, 512)),
+            **ground.settings,
+        }
+        self.settings = Settings(broker=ground.bootstrap, prefix=prefix, mode=mode, **given)
+        self.members: dict[str, Member] = {}
+        self.codes: frozenset[int] = frozenset()
+        self.problems: list[str] = []
+        self.modules: dict[str, list[str]] = {}
+        """Another program in place of a service's, by service: a broken build, a clock whose time can be stepped."""
+        self._groups = GroupProgress(ground.address)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._outside: Outside | None = None
+
+    @property
+    def observed(self) -> Settings:
+        """The settings with the address at which the harness itself finds the broker."""
+        return replace(self.settings, broker=self.ground.address)
+
+    async def __aenter__(self) -> Self:
+        async with TopicAdmin(self.observed) as admin:
+            await admin.create()
+        await self._groups.__aenter__()
+        for name in (*SERVICES, CLOCK):
+            self.make(name, name).start()
+        self._tasks.append(asyncio.create_task(self._supervise(), name="supervisor"))
+        self._outside = self._people()
+        self._tasks.append(asyncio.create_task(self._outside.run(), name=OUTSIDE))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for member in self.members.values():
+            member.wanted = False
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for member in self.members.values():
+            if member.popen is not None:
+                with suppress(ProcessLookupError):
+                    member.popen.kill()
+                await asyncio.to_thread(member.popen.wait)
+        with suppress(BrokerError):
+            await self._groups.__aexit__(None, None, None)
+
+    # --- processes
+
+    @property
+    def services(self) -> list[Member]:
+        """The four services' first instances."""
+        return [self.members[name] for name in SERVICES]
+
+    @property
+    def clock(self) -> Member:
+        """The clock."""
+        return self.members[CLOCK]
+
+    def pick(self, dice: Random, services: Iterable[str] = SERVICES) -> Member:
+        """Return one service's first instance, by chance."""
+        return self.members[dice.choice([*services])]
+
+    def make(self, service: str, name: str) -> Member:
+        """Return a process that is not started yet, under the supervisor's eye."""
+        if service == CLOCK:
+            command = command_of(CLOCK, *self._clock_options())
+        else:
+            disk = self.folder / "disks" / name
+            command = command_of(service, "--instance", name, "--data", str(disk))
+        if service in self.modules:
+            command[1:3] = self.modules[service]
+        member = Member(name, [*self.ground.wrap(name), *command], self._environment(), self.folder)
+        self.members[name] = member
+        return member
+
+    async def add(self, service: str, name: str, **once: str) -> Member:
+        """Start one more instance of a service, and return when it has partitions, if it is a service's."""
+        member = self.make(service, name)
+        member.start(**once)
+        await self.until(lambda: at_work(member), START_SECONDS, f"{name} gets partitions")
+        return member
+
+    async def remove(self, member: Member) -> int:
+        """Tell an instance to end for good, and return its exit code."""
+        member.wanted = False
+        code = await member.end()
+        await self.until(lambda: member.popen is None, 10, f"{member.name} is buried")
+        del self.members[member.name]
+        return code
+
+    async def down(self, member: Member, how: int) -> int:
+        """End a process and leave it down; `member.start()` brings it back."""
+        member.wanted = False
+        code = await member.end(how)
+        await self.until(lambda: member.popen is None, 10, f"{member.name} is buried")
+        return code
+
+    def _environment(self) -> dict[str, str]:
+        values = {name: getattr(self.settings, name) for name in Settings.__dataclass_fields__}
+        values = {k: v for k, v in values.items() if k not in {"instance", "data_directory", "build"} and v is not None}
+        return {**os.environ, **{VARIABLE_PREFIX + k.upper(): str(v) for k, v in values.items()}}
+
+    def _clock_options(self) -> list[str]:
+        if self.mode is TimeMode.WALL:
+            return ["--interval-ms", str(INTERVAL_MS)]
+        setting = self._setting
+        days = ["--from", format_instant(setting.start_ms), "--until", format_instant(setting.end_ms)]
+        return [*days, "--gateways", OUTSIDE, "--poll-ms", "5"]
+
+    @property
+    def _setting(self) -> Setting:
+        return Setting(DAYS, loan_partitions=PARTITIONS, borrower_partitions=PARTITIONS)
+
+    def _people(self) -> Outside:
+        if self.mode is TimeMode.WALL:
+            return InTrueTime(self.observed, self.seed)
+        return Simulated(self.observed, build_scenario(self.seed, LOANS, self._setting))
+
+    async def _supervise(self) -> None:
+        """Start again what ended, unless its exit code says that somebody must look first."""
+        while True:
+            for member in list(self.members.values()):
+                self._look_at(member)
+            for task in self._tasks:
+                if task.done() and not task.cancelled() and task.exception() is not None:
+                    self.problems.append(f"{task.get_name()} of the harness ended: {task.exception()!r}")
+                    return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _look_at(self, member: Member) -> None:
+        code = member.buried()
+        if code is None:
+            return
+        if not self._is_documented(member, code):
+            self.problems.append(f"{member.name} ended with exit code {code}\n{member.tail()}")
+        if member.wanted and (code not in FINAL or code in self.codes):
+            member.start()
+
+    def _is_documented(self, member: Member, code: int) -> bool:
+        told = set() if member.asked is None else {0, -member.asked}
+        armed = {-9} if member.armed else set()
+        return code in CRASHES | self.codes | told | armed
+
+    # --- waiting
+
+    async def until(self, done: Callable[[], bool | Awaitable[bool]], seconds: float, what: str) -> None:
+        """Wait until something is so; `Broken` when it never is, or when a process ends as it must not."""
+        end = monotonic() + seconds
+        while True:
+            found = done()
+            if found if isinstance(found, bool) else await found:
+                return
+            if self.problems:
+                raise Broken("\n".join(self.problems))
+            if monotonic() > end:
+                raise Broken(f"not within {seconds:.0f} s: {what}\n{self.tails()}")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def progress(self, service: str) -> list[int]:
+        """Return the last tick that a service reports, by partition; 0 where nothing is known or nobody answers."""
+        clock = BORROWER_CLOCK if service == RATE_LIMITER else LOAN_CLOCK
+        try:
+            found = await self._groups.of(self.settings.group(service), self.settings.topic(clock), PARTITIONS)
+        except BrokerError:
+            found = None
+        return [(found or {}).get(p, 0) for p in range(PARTITIONS)]
+
+    async def newest(self, services: Iterable[str] = SERVICES) -> int:
+        """Return the newest tick that anybody has applied."""
+        return max([max(await self.progress(service)) for service in services])
+
+    async def reached(self, at: int, services: Iterable[str] = SERVICES) -> bool:
+        """Whether services have applied a tick on all partitions."""
+        return all([min(await self.progress(service)) >= at for service in services])
+
+    async def flow(self, seconds: float, services: Iterable[str] = SERVICES) -> None:
+        """Wait until everybody has applied a tick that was not written yet, and so all facts that lie there now."""
+        chosen = tuple(services)
+        wall = self.mode is TimeMode.WALL
+        target = now_ms() if wall else await self.newest() + 2 * HOUR_MS
+        await self.until(lambda: self.reached(target, chosen), seconds, f"all of {', '.join(chosen)} at {target}")
+
+    def tails(self) -> str:
+        """Return the ends of all logs."""
+        return "\n".join(member.tail() for member in self.members.values())
+
+    # --- the end
+
+    async def close(self) -> list[str]:
+        """Let everything flow once more, end all processes as an operator does, and return what went wrong."""
+        for member in (self.clock, *(m for m in self.members.values() if m is not self.clock)):
+            member.wanted = False
+        for name in (CLOCK, *SERVICES):
+            code = await self.members[name].end()
+            if code != 0:
+                self.problems.append(f"{name}, told to end, ended with {code}\n{self.members[name].tail()}")
+        self.problems += [f"{m.name} outstayed its grace" for m in self.members.values() if m.overstayed]
+        return self.problems
+
+
+def at_work(member: Member) -> bool:
+    """Whether a process has partitions, or is a clock that writes."""
+    return bool(member.said("at work" if member.service == CLOCK else "partitions at work"))
