@@ -27,12 +27,14 @@ COMMANDS: Final[dict[str, str]] = {
     "loan": "services.cli.loan",
     "dead-letters": "services.cli.dead_letters",
     "quarantine": "services.cli.quarantine",
+    "transactions": "services.cli.transactions",
     "outreach": "services.cli.outreach",
     "explain": "services.cli.explain",
     "kafka": "services.cli.kafka",
     "simulate": "services.cli.simulate",
     "check": "services.cli.check",
     "doctor": "services.cli.doctor",
+    "pseudonym": "services.cli.pseudonym",
 }
 """Name of each command and the module that holds it, in the order in which `--help` lists them."""
 

@@ -18,7 +18,7 @@ from shared.domain.packs import Packs
 from shared.kernel.hours import is_inside
 from shared.kernel.zones import MINUTE_MS
 from shared.runtime.health import HealthListener
-from shared.runtime.log_lines import configure, count_lines_with
+from shared.runtime.log_lines import configure, count_lines_with, tell_the_uncaught
 from shared.runtime.metric_board import Board
 from shared.runtime.metric_catalogue import (
     AFTER_PAYMENT,
@@ -62,7 +62,7 @@ class Auditor:
         configure(json=True, level="info", service=AUDITOR)
         self.board = Board(AUDITOR, build, {"promise": PROMISES})
         self.board.set(READY, 0)
-        count_lines_with(self.board.count_line)
+        count_lines_with(self.board.count_line, self.board.count_cut_line)
         self._judge = judge
         self._every_seconds = every_minutes * 60
         self._log = structlog.get_logger(AUDITOR)
@@ -71,6 +71,7 @@ class Auditor:
 
     def run(self, health_address: str) -> None:
         """Judge until the process is told to end."""
+        tell_the_uncaught()
         listener = None
         if health_address:
             listener = HealthListener(

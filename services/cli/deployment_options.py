@@ -14,6 +14,7 @@ from services.cli.broker import broker_options, talk
 from services.cli.errors import UserError
 from shared.contract.ticks import TimeMode
 from shared.kernel.partitioning import Partitioner
+from shared.runtime.pseudonyms import deployment_key
 from shared.runtime.records import stamp
 from shared.runtime.settings import Settings, UnusableSettings, settings_from
 
@@ -43,9 +44,11 @@ def given_settings(**given: Any) -> Settings:
         name: kinds[name](value) if name in kinds and value is not None else value for name, value in given.items()
     }
     try:
-        return settings_from(os.environ, **typed)
+        settings = settings_from(os.environ, **typed)
+        deployment_key(settings)
     except UnusableSettings as error:
         raise UserError(f"{error}.") from error
+    return settings
 
 
 def stamped_settings(**given: Any) -> Settings:

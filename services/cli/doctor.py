@@ -15,7 +15,6 @@ from services.cli.deployment_options import deployment_options, stamped_settings
 from services.cli.errors import UserError
 from shared.domain.policy import load_policy
 from shared.domain.policy_errors import PolicyError
-from shared.runtime.decision_lines import reference
 from shared.runtime.examination import Examination
 from shared.runtime.records import BrokerProblem, told_plainly
 
@@ -29,17 +28,13 @@ EXIT_UNWELL = 1
 @click.option("--data", "data_directory", type=click.Path(file_okay=False), help="Where local stores live.")
 @click.option("--import", "import_records", type=click.IntRange(0), default=0, metavar="RECORDS",
               help="Predict the silence that an import of so many records would cause.")  # fmt: skip
-@click.option("--reference", metavar="ID", help="Print the name of a borrower or loan in the logs, and nothing else.")
-def command(folders: tuple[Path, ...], import_records: int, reference: str | None, **given: Any) -> None:
+def command(folders: tuple[Path, ...], import_records: int, **given: Any) -> None:
     """Look at broker, topics, clock, policy, transactions, services, lag, disk and versions.
 
-    Exit code 1 when something must be done. --reference needs the deployment's DUECOURSE_LOG_KEY.
+    Exit code 1 when something must be done.
     """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     settings = stamped_settings(**given, build=version("duecourse"))
-    if reference is not None:
-        click.echo(_reference(settings.log_key, reference))
-        return
     try:
         policies = [load_policy(folder).hash for folder in (None, *folders)]
         unwell = asyncio.run(_examine(Examination(settings, policies, import_records), settings.broker))
@@ -49,14 +44,6 @@ def command(folders: tuple[Path, ...], import_records: int, reference: str | Non
         raise UserError(problem.problem, problem.advice) from problem
     if unwell:
         sys.exit(EXIT_UNWELL)
-
-
-def _reference(key: str, name: str) -> str:
-    if not key:
-        raise UserError(
-            "Logs of this deployment name people by a key that is not known here.", "Set DUECOURSE_LOG_KEY."
-        )
-    return reference(key, name)
 
 
 async def _examine(examination: Examination, broker: str) -> int:

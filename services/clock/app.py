@@ -23,7 +23,7 @@ from shared.runtime.clock_metrics import ClockMetrics
 from shared.runtime.control import ControlReader
 from shared.runtime.health import HealthListener
 from shared.runtime.kafka_offsets import BrokerError, GroupProgress, LogEnds
-from shared.runtime.log_lines import configure, count_lines_with
+from shared.runtime.log_lines import configure, count_lines_with, tell_the_uncaught
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
 from shared.runtime.system_clock import elapsed_ms, now_ms
@@ -290,12 +290,13 @@ def create_clock(settings: Settings, clock: ClockSettings) -> ClockApp:
     """Return the clock; nothing happens before `run_clock`."""
     configure(json=settings.log_json, level=settings.log_level, service=CLOCK)
     app = ClockApp(settings, clock)
-    count_lines_with(app.metrics.board.count_line)
+    count_lines_with(app.metrics.board.count_line, app.metrics.board.count_cut_line)
     return app
 
 
 def run_clock(app: ClockApp) -> None:
     """Run the clock until it is told to end, or its simulation is over."""
+    tell_the_uncaught()
     health = None
     if app.settings.health_address:
         health = HealthListener(app.settings.health_address, app.registry, live=app.not_alive, ready=app.not_ready)

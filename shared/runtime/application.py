@@ -17,7 +17,7 @@ from shared.runtime.census import Census
 from shared.runtime.consumer import SCHEME
 from shared.runtime.health import HealthListener
 from shared.runtime.local_disk import LocalDisk
-from shared.runtime.log_lines import configure, count_lines_with
+from shared.runtime.log_lines import configure, count_lines_with, tell_the_uncaught
 from shared.runtime.metric_catalogue import ENDS
 from shared.runtime.metrics import CLEAN_END, KILLED_END
 from shared.runtime.past_ends import PastEnds
@@ -115,7 +115,12 @@ def create_app(
     shorten_concurrent_backoff(CONCURRENT_BACKOFF_SECONDS)
     disk = LocalDisk(settings.data_directory / processor.name / (settings.instance or "any"))
     partitions = settings.topology.partitions[processor.clock]
-    logging_config = configure(json=settings.log_json, level=settings.log_level, service=processor.name)
+    logging_config = configure(
+        json=settings.log_json,
+        level=settings.log_level,
+        decisions_per_second=settings.log_decisions_per_second,
+        service=processor.name,
+    )
     wiped = disk.open()
     structlog.get_logger("service").info("starting", wiped_store=wiped, build=settings.build, mode=settings.mode.value)
     app = ServiceApp(
@@ -150,6 +155,8 @@ def create_app(
         )
     )
     app.shell = Shell(app, processor, settings, policies)
+    if not app.shell.pseudonyms.of_deployment:
+        structlog.get_logger("service").warning("no log key", why="names of borrowers and loans hold for this process")
     _measure(app, census, policies)
     _subscribe(app)
     _attend(app)
@@ -225,7 +232,7 @@ def _measure(app: ServiceApp, count: Count | None, policies: Mapping[str, Any]) 
     for reason, count_of in app.ends.opened(KILLED_END).items():
         board.add(ENDS, count_of, reason)
     before_stop(app.ends.note)
-    count_lines_with(board.count_line)
+    count_lines_with(board.count_line, board.count_cut_line)
     app.census = Census(shell, board, count, policies)
     app.vitals = VitalSigns(
         shell,
@@ -251,6 +258,7 @@ def _listen(app: ServiceApp) -> None:
 
 def run_app(app: ServiceApp) -> NoReturn:
     """Run the service until it is told to end; only a clean end makes its local store trusted at the next start."""
+    tell_the_uncaught()
     _listen(app)
     worker = app.Worker(quiet=True, loglevel=app.shell.settings.log_level)
     try:

@@ -1,23 +1,17 @@
-"""One log line per decision, in which people and loans are named by a keyed hash only.
-
-Whoever holds the deployment's key finds the lines of a person (`duecourse doctor --reference ID`); nobody else can go
-back from a line to a person. Without a key each process draws its own: lines of one run belong together, no more.
-"""
+"""One log line per decision, in which people and loans are named by their pseudonyms only."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
-import secrets
 from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
 
 from shared.engine.transaction import Emitted
+from shared.runtime.log_lines import DECISION
+from shared.runtime.pseudonyms import Pseudonyms
 
-REFERENCE_CHARACTERS: Final = 16
 _NAMED: Final = ("borrower_id", "loan_id")
 _SAID: Final = (
     "contact_class", "channel", "step", "reason", "purpose", "move", "rung", "action", "code", "days_past_due",
@@ -26,16 +20,11 @@ _SAID: Final = (
 """What of an event may be said: closed vocabularies, numbers, instants. Amounts, contact points and texts are not."""
 
 
-def reference(key: str, name: str) -> str:
-    """Return the name under which a borrower or loan appears in the logs of a deployment with this key."""
-    return hmac.new(key.encode(), name.encode(), hashlib.sha256).hexdigest()[:REFERENCE_CHARACTERS]
-
-
 class DecisionLines:
-    """Writes the lines. `key` is the deployment's secret; empty: one of this process's own."""
+    """Writes the lines, as many as the bound of the log lets through."""
 
-    def __init__(self, key: str) -> None:
-        self._key = key or secrets.token_hex(16)
+    def __init__(self, pseudonyms: Pseudonyms) -> None:
+        self._pseudonyms = pseudonyms
         self._log: Any = structlog.get_logger("decision")
 
     def write(self, emitted: Sequence[Emitted]) -> None:
@@ -43,7 +32,7 @@ class DecisionLines:
         log = self._log.bind()
         if log.is_enabled_for(logging.INFO):
             for each in emitted:
-                log.info("decision", **self._fields(each))
+                log.info(DECISION, **self._fields(each))
 
     def _fields(self, each: Emitted) -> dict[str, object]:
         event: Any = each.data
@@ -51,7 +40,7 @@ class DecisionLines:
         for name in _NAMED:
             value = getattr(event, name, None)
             if value is not None:
-                fields[name.removesuffix("_id") + "_ref"] = reference(self._key, value)
+                fields[name.removesuffix("_id") + "_ref"] = self._pseudonyms.of(value)
         for name in _SAID:
             value = getattr(event, name, None)
             if value is not None:

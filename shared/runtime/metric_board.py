@@ -17,7 +17,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from shared.runtime.metric_catalogue import BUILD, LOG_LINES, Kind, Metric, metrics_of
+from shared.runtime.metric_catalogue import BUILD, LOG_LINES, LOG_LINES_CUT, Kind, Metric, metrics_of
 
 Vocabularies = Mapping[str, Sequence[str]]
 """By label, or by metric and label (`outputs_total.topic`), the values that it can take; partitions have none."""
@@ -68,6 +68,10 @@ class Board:
     def count_line(self, level: str) -> None:
         """Count a log line."""
         self.add(LOG_LINES, 1, level if level in LEVELS else "error")
+
+    def count_cut_line(self) -> None:
+        """Count a line that was one too many of its kind."""
+        self.add(LOG_LINES_CUT, 1)
 
     def value(self, metric: Metric, *labels: str) -> float:
         """Return a series' present value (of a histogram, its count), 0 where there is none: for tests and answers."""

@@ -101,6 +101,7 @@ _AUDITOR: Final = (Process.AUDITOR,)
 
 BUILD = _gauge("build_info", "Always 1; which build this process runs.", "build", of=_ALL)
 LOG_LINES = _counter("log_lines_total", "Lines logged, by level.", "level", of=_ALL, series=5, zero=True)
+LOG_LINES_CUT = _counter("log_lines_cut_total", "Lines not logged, because there were too many of their kind.", of=_ALL)
 READY = _gauge("ready", "1 while /readyz says yes, 0 while it gives a reason.", of=_ALL)
 
 # --- a service: ticks and epochs

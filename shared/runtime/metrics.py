@@ -44,6 +44,7 @@ from shared.runtime.metric_catalogue import (
     WAITING_SECONDS,
     WAKES,
 )
+from shared.runtime.pseudonyms import Pseudonyms
 from shared.runtime.stop import StopReason
 from shared.runtime.system_clock import now_ms
 
@@ -87,7 +88,11 @@ class Metrics:
     """The metrics of one service process. No identifier of a person or loan is ever a label."""
 
     def __init__(
-        self, processor: Processor[Any], policies: Mapping[str, Any], build: str = "", log_key: str = ""
+        self,
+        processor: Processor[Any],
+        policies: Mapping[str, Any],
+        build: str = "",
+        pseudonyms: Pseudonyms | None = None,
     ) -> None:
         self.service = processor.name
         self.board = Board(processor.name, build, vocabularies(processor, policies))
@@ -96,7 +101,7 @@ class Metrics:
         self.delays = Delays(self.board)
         self._stage = STAGES[processor.clock == LOAN_CLOCK]
         self._decisions = DecisionCounts(self.board, _capacities(policies) if self.service == RATE_LIMITER else {})
-        self._lines = DecisionLines(log_key)
+        self._lines = DecisionLines(pseudonyms or Pseudonyms())
         self._policy = ""
 
     def saw_assignment(self, partitions: Sequence[int]) -> None:

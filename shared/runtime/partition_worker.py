@@ -15,6 +15,7 @@ from shared.engine.transaction import Transaction
 from shared.engine.waiting import WAITING_FOR_TICK
 from shared.runtime.crash_points import CrashPoint, CrashPoints
 from shared.runtime.delays import origin_header
+from shared.runtime.log_redaction import name_of
 from shared.runtime.metrics import Metrics
 from shared.runtime.partition_producer import PartitionProducer
 from shared.runtime.reporter import Reporter
@@ -68,11 +69,11 @@ class PartitionWorker:
         try:
             await self._work(loop)
         except ProducerFenced as error:
-            stop(StopReason.FENCED, f"partition {self.partition}: {error!r}")
+            stop(StopReason.FENCED, f"partition {self.partition}: {name_of(error)}")
         except UnusableState as error:
-            stop(StopReason.UNREADABLE_STATE, f"partition {self.partition}: {error}")
+            stop(StopReason.UNREADABLE_STATE, f"partition {self.partition}: {name_of(error)}")
         except (KafkaError, TimeoutError) as error:
-            stop(StopReason.DOUBT, f"partition {self.partition}: the outcome of a commit is unknown: {error!r}")
+            stop(StopReason.DOUBT, f"partition {self.partition}: the outcome of a commit is unknown: {name_of(error)}")
         except Exception as error:
             self._metrics.log.exception("broken invariant", partition=self.partition)
             self._stop_at_fact(loop, error)

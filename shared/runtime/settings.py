@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
@@ -13,6 +13,7 @@ from shared.engine.topology import Topology
 from shared.kernel.partitioning import Partitioner
 
 VARIABLE_PREFIX: Final = "DUECOURSE_"
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 class UnusableSettings(ValueError):
@@ -25,8 +26,9 @@ class Settings:
 
     `instance` names this process among those of its service and must not be shared; restarts under the same name keep
     its partitions for `session_timeout_seconds`. Empty: a new member at every start. `boarded` allows a first start on
-    inputs whose history is cut off. `log_key` is the secret under which log lines name people, the same in all
-    processes; empty: one of each process's own. `health_address` is `host:port`, port 0 for any free one, empty: none.
+    inputs whose history is cut off. `log_key`, or the content of `log_key_file`, is the secret under which log lines
+    name people, the same in all processes; none: one of each process's own. `log_decisions_per_second` bounds the lines
+    about single decisions, 0 writes none. `health_address` is `host:port`, port 0 for any free one, empty: none.
 
     A commit that is not answered within `deadline_seconds` is in doubt; own records that stay invisible for
     `visible_seconds`, or a barrier beyond the end of a log for `truncated_seconds`, stop the process.
@@ -46,7 +48,9 @@ class Settings:
     health_address: str = ""
     log_json: bool = True
     log_level: str = "info"
-    log_key: str = ""
+    log_key: str = field(default="", repr=False)
+    log_key_file: Path | None = None
+    log_decisions_per_second: float = 50.0
     build: str = ""
     boarded: bool = False
     session_timeout_seconds: float = 10.0
@@ -74,6 +78,10 @@ class Settings:
                 raise UnusableSettings(f"{name} must be at least 1")
         if not 6 <= self.session_timeout_seconds <= 60:
             raise UnusableSettings("session_timeout_seconds must be between 6 and 60")
+        if self.log_level not in LOG_LEVELS:
+            raise UnusableSettings(f"log_level must be one of {', '.join(LOG_LEVELS)}")
+        if not 0 <= self.log_decisions_per_second <= 10_000:
+            raise UnusableSettings("log_decisions_per_second must be between 0 and 10,000")
         if self.min_insync_replicas > self.replication_factor:
             raise UnusableSettings("min_insync_replicas exceeds replication_factor")
 
@@ -100,13 +108,14 @@ def settings_from(environment: Mapping[str, str], **given: Any) -> Settings:
     """Return settings from `DUECOURSE_...` variables; `given` values other than None overrule them."""
     hints = get_type_hints(Settings)
     values: dict[str, Any] = {}
-    for field in fields(Settings):
-        text = environment.get(VARIABLE_PREFIX + field.name.upper())
-        if given.get(field.name) is not None:
-            values[field.name] = given[field.name]
+    for setting in fields(Settings):
+        name = setting.name
+        text = environment.get(VARIABLE_PREFIX + name.upper())
+        if given.get(name) is not None:
+            values[name] = given[name]
         elif text is not None:
-            values[field.name] = _parse(field.name, hints[field.name], text)
-    unknown = given.keys() - values.keys() - {field.name for field in fields(Settings)}
+            values[name] = _parse(name, hints[name], text)
+    unknown = given.keys() - values.keys() - {setting.name for setting in fields(Settings)}
     if unknown:
         raise UnusableSettings(f"unknown settings: {', '.join(sorted(unknown))}")
     return Settings(**values)

@@ -28,11 +28,13 @@ from shared.engine.store import PROGRESS_KEY
 from shared.runtime.control import read_control
 from shared.runtime.crash_points import CrashPoints
 from shared.runtime.kafka_offsets import LogEnds
+from shared.runtime.log_redaction import name_of
 from shared.runtime.metric_catalogue import REBALANCE_SECONDS, RECOVERY_SECONDS
 from shared.runtime.metrics import Metrics
 from shared.runtime.partition_producer import PartitionProducer
 from shared.runtime.partition_worker import PartitionWorker
 from shared.runtime.private_attributes import buffered_partitions
+from shared.runtime.pseudonyms import Pseudonyms, deployment_key
 from shared.runtime.reporter import Reporter
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
@@ -64,7 +66,8 @@ class Shell:
         self._physical = {topic: settings.topic(topic) for topic in self.inputs}
         self._logical = {name: topic for topic, name in self._physical.items()}
         self.crash_points = CrashPoints()
-        self.metrics = Metrics(processor, policies, settings.build, settings.log_key)
+        self.pseudonyms = Pseudonyms(deployment_key(settings))
+        self.metrics = Metrics(processor, policies, settings.build, self.pseudonyms)
         self.reporter = Reporter(self._commit, processor.clock, self._physical, self.crash_points)
         self.workers: dict[int, PartitionWorker] = {}
         self._placed: dict[int, EpochLoop[Any]] = {}
@@ -139,7 +142,7 @@ class Shell:
         except HistoryLost as error:
             stop(StopReason.HISTORY_LOST, f"partition {partition}: {error}")
         except UnusableProgress as error:
-            stop(StopReason.UNREADABLE_STATE, f"partition {partition}: {error}")
+            stop(StopReason.UNREADABLE_STATE, f"partition {partition}: {name_of(error)}")
         return EpochLoop(self.processor, self.deployment, partition, store, progress)
 
     def _reported(self, partition: int, logs: Logs) -> Reported | None:

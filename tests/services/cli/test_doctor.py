@@ -1,6 +1,5 @@
 """The doctor on a real broker."""
 
-from shared.runtime.decision_lines import reference
 from shared.runtime.records import Deployment
 from tests.services.cli.conftest import Run
 
@@ -22,13 +21,3 @@ def test_the_doctor_predicts_the_silence_of_an_import(run: Run, deployment: Depl
     _, out, _ = run("doctor", "--import", "300000", deployment=deployment)
     assert "300,000 records wait" in out
     assert "about 100 s" in out
-
-
-def test_a_name_in_the_logs_needs_the_key(run: Run, deployment: Deployment, monkeypatch) -> None:
-    """With the deployment's key an operator finds a person's lines; without it nobody does."""
-    monkeypatch.delenv("DUECOURSE_LOG_KEY", raising=False)
-    code, _, said = run("doctor", "--reference", "b1", deployment=deployment)
-    assert code == 2
-    assert "DUECOURSE_LOG_KEY" in said
-    monkeypatch.setenv("DUECOURSE_LOG_KEY", "secret")
-    assert run("doctor", "--reference", "b1", deployment=deployment)[1] == reference("secret", "b1") + "\n"

@@ -33,6 +33,7 @@ from shared.runtime.metric_catalogue import (
     metrics_of,
 )
 from shared.runtime.metrics import Metrics
+from shared.runtime.pseudonyms import Pseudonyms
 from tests.shared.engine.fold import LogRecord
 from tests.shared.engine.toy import LOANS, START_MS, deployment, due, tick
 
@@ -167,7 +168,11 @@ def test_a_garbled_origin_is_not_believed():
 def test_decisions_are_counted_by_their_first_rule_and_lines_name_nobody():
     """A deferral counts once, each of its rules too, an unknown rule as `other`; the line holds hashes only."""
     with capture_logs() as lines:
-        metrics = Metrics(next(p for p in PROCESSORS if p.name == "rate_limiter"), {POLICY.hash: POLICY}, log_key="k")
+        metrics = Metrics(
+            next(p for p in PROCESSORS if p.name == "rate_limiter"),
+            {POLICY.hash: POLICY},
+            pseudonyms=Pseudonyms("k" * 16),
+        )
         event = PermitDeferred(
             borrower_id="CANARY-B", request_id=ID, loan_id="CANARY-L", contact_class=ContactClass.OVERDUE,
             rules=tuple(BlockingRule(rule_id=r, severity=Severity.LAW) for r in ("opt_out", "invented")),
