@@ -171,7 +171,7 @@ class ClockApp:
         await self._ask_groups()
         silent = self.conductor.silent_pairs(elapsed_ms())
         self.metrics.look(self.conductor, silent, self._control.control.switches)
-        due = self.conductor.next_borrower_tick(elapsed_ms())
+        due = self.conductor.next_borrower_tick(elapsed_ms(), now_ms())
         if due is not None and self.disagreement is None:
             await self._write_borrower(due)
 
@@ -246,12 +246,15 @@ class ClockApp:
         await self._write(BORROWER_CLOCK, ticks, "borrower")
 
     async def _write(self, topic: str, ticks: list[tuple[int, Tick]], stage: str) -> None:
+        """Write ticks, unless this process has slept since it decided on them: their time has passed."""
+        ticks = [(partition, tick) for partition, tick in ticks if self.conductor.is_current(tick.at, now_ms())]
+        if not ticks:
+            return
         appended = await self._writer.write(topic, ticks)
         self._time.saw_append(appended, elapsed_ms())
         for partition, tick in ticks:
             self._saw(topic, partition, tick)
-        if ticks:
-            self.metrics.wrote(stage, max(tick.at for _, tick in ticks), len(ticks))
+        self.metrics.wrote(stage, max(tick.at for _, tick in ticks), len(ticks))
 
     async def _barriers(self, topics: tuple[str, ...], partitions: tuple[int, ...]) -> dict[int, dict[str, int]]:
         """Return the high watermarks, and for what comes back from stage 2 in true time the last stable offsets."""

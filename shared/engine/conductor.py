@@ -182,12 +182,19 @@ class Conductor:
 
     # --- stage 2
 
-    def next_borrower_tick(self, elapsed_ms: int) -> BorrowerTick | None:
-        """Return the stage-2 tick to write now, if there is one."""
+    def next_borrower_tick(self, elapsed_ms: int, now_ms: int = 0) -> BorrowerTick | None:
+        """Return the stage-2 tick to write at `now_ms` (0: not known), if there is one."""
         tick = self._true_tick(elapsed_ms) if self.plan.simulation is None else self._simulated_tick()
-        if tick is None or not tick.partitions:
+        if tick is None or not tick.partitions or not self.is_current(tick.at, now_ms):
             return None
         return tick
+
+    def is_current(self, at: int, now_ms: int) -> bool:
+        """Whether a tick may still be written: in true time it tells the time, whoever decided on it and then slept.
+
+        That no tick is newer says little: after an outage of the clock the newest one is as old as the outage.
+        """
+        return self.plan.simulation is not None or now_ms - at <= self.plan.freshness_ms
 
     def silent_pairs(self, elapsed_ms: int) -> tuple[str, ...]:
         """Return the `service/partition` pairs that have left a tick unanswered for longer than `patience`."""

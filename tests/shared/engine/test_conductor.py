@@ -88,6 +88,22 @@ def test_a_returning_pair_stays_silent_while_it_works_off_old_ticks():
     assert conductor.next_borrower_tick(59_500) == BorrowerTick(ticks[-1], (0,), ("escalation/1",))
 
 
+def test_a_clock_that_starts_late_does_not_finish_what_another_began():
+    """Stage 2 never gets a tick of an hour ago, though none is newer and all have applied it: permits are for now."""
+    conductor = wall(everybody(T))
+    assert conductor.next_borrower_tick(10, T + 3_600_000) is None
+    assert conductor.next_borrower_tick(10, T + 5_000) == BorrowerTick(T, (0,))
+
+
+def test_a_tick_is_looked_at_again_before_it_is_written():
+    """A clock that was paused between deciding and writing finds its tick too old; simulated time has no such thing."""
+    conductor = wall(everybody(T))
+    assert conductor.is_current(T, T + 5_000)
+    assert not conductor.is_current(T, T + 5_001)
+    simulated = Conductor(Plan(1, 1, simulation=Simulation(T, T, 1)))
+    assert simulated.is_current(T, T + 3_600_000)
+
+
 def test_only_a_fresh_tick_reaches_stage_2():
     """Permits are never granted in a long-gone minute: not even when all agree on it."""
     ticks = (T, T + 3_600_000)
