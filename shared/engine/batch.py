@@ -100,7 +100,7 @@ class Batch(Generic[S]):
         self.epochs: list[EpochSummary] = []
         self.counted: Counter[tuple[str, Verdict]] = Counter()
         self.buried: Counter[tuple[str, str]] = Counter()
-        self.applied: list[tuple[str, InputRecord]] = []
+        self.applied: list[tuple[str, str, InputRecord]] = []
         self.emitted: list[Emitted] = []
         self.facts = 0
         self.wakes = 0

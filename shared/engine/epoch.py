@@ -252,7 +252,7 @@ class EpochLoop(Generic[S]):
         if isinstance(decoded, Envelope):
             name = entry.name if entry is not None else ""
             fact = Fact(topic, name, decoded.id, decoded.source, decoded.data, decoded.replaces)
-            batch.applied.append((decoded.id, record))
+            batch.applied.append((decoded.id, topic, record))
             verdict = self._apply_readable(fact, entry, record, batch)
         else:
             verdict = self._apply_unreadable(decoded, topic, entry, record, batch)

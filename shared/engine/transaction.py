@@ -63,7 +63,7 @@ class Transaction:
     all it completes, `ignored_ticks` those that did not advance `at`.
 
     The rest is for measuring only: `counted` records by topic and verdict, `buried` by topic and reason, `applied`
-    readable facts by event id with the record they came in, `emitted` events.
+    readable facts as event id, topic and the record they came in, `emitted` events.
     """
 
     partition: int
@@ -78,7 +78,7 @@ class Transaction:
     wakes: int
     counted: Mapping[tuple[str, Verdict], int] = field(default_factory=dict)
     buried: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    applied: Sequence[tuple[str, Any]] = ()
+    applied: Sequence[tuple[str, str, Any]] = ()
     emitted: Sequence[Emitted] = ()
 
     @property

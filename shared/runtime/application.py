@@ -271,4 +271,6 @@ def run_app(app: ServiceApp) -> NoReturn:
     finally:
         if app.health is not None:
             app.health.stop()
+        if app.shell.metrics.tracing is not None:
+            app.shell.metrics.tracing.close()
     raise SystemExit(0)

@@ -29,7 +29,7 @@ class Delays:
         An event whose cause lies further back was due by time alone, and is no answer to a fact.
         """
         partition = transaction.partition
-        appended = {fact_id: origin for fact_id, record in transaction.applied if (origin := _origin(record))}
+        appended = {fact_id: origin for fact_id, _, record in transaction.applied if (origin := _origin(record))}
         known = {**self._former.get(partition, {}), **appended}
         # With a tick done, only what came after it can still cause anything at the next one.
         self._former[partition] = appended if transaction.ticks or len(known) > REMEMBERED_MAX else known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -47,6 +47,9 @@ from shared.runtime.metric_catalogue import (
 from shared.runtime.pseudonyms import Pseudonyms
 from shared.runtime.stop import StopReason
 from shared.runtime.system_clock import now_ms
+
+if TYPE_CHECKING:
+    from shared.runtime.tracing import Tracing
 
 STAGES: Final = {True: "loan", False: "borrower"}
 OF_PARTITIONS: Final = (
@@ -103,6 +106,8 @@ class Metrics:
         self._decisions = DecisionCounts(self.board, _capacities(policies) if self.service == RATE_LIMITER else {})
         self._lines = DecisionLines(pseudonyms or Pseudonyms())
         self._policy = ""
+        self.tracing: Tracing | None = None
+        """What tells spans, where somebody wants them."""
 
     def saw_assignment(self, partitions: Sequence[int]) -> None:
         """Take note of the partitions that this process owns now."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from shared.engine.epoch import EpochLoop
 from shared.engine.state import UnusableState
-from shared.engine.transaction import Transaction
+from shared.engine.transaction import Headers, Transaction
 from shared.engine.waiting import WAITING_FOR_TICK
 from shared.runtime.crash_points import CrashPoint, CrashPoints
 from shared.runtime.delays import origin_header
@@ -20,6 +20,10 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.partition_producer import PartitionProducer
 from shared.runtime.reporter import Reporter
 from shared.runtime.stop import StopReason, stop
+from shared.runtime.system_clock import now_ms
+
+if TYPE_CHECKING:
+    from shared.runtime.tracing import Tracing
 
 YIELD_SECONDS: Final = 0.01
 
@@ -111,13 +115,30 @@ class PartitionWorker:
         if transaction.durable:
             await self._reporter.settled(self.partition)
             marked = {event_id: origin_header(origin) for event_id, origin in origins.items()}
-            offset = await asyncio.wait_for(self.producer.commit(transaction, marked), self._deadline_seconds)
+            tracing = self._metrics.tracing
+            if tracing is None:
+                offset = await self._commit(transaction, marked)
+            else:
+                offset = await self._traced(tracing, transaction, marked, done_in=started - began)
         loop.committed(transaction, offset)
         if transaction.durable:
             self._crash_points.pass_by(CrashPoint.AFTER_STORE)
         self._reporter.note(self.partition, transaction.progress)
         done = monotonic()
         self._metrics.saw_transaction(transaction, done - started, epoch_seconds=done - began, origins=origins)
+
+    async def _commit(self, transaction: Transaction, marked: Mapping[str, Headers]) -> int:
+        return await asyncio.wait_for(self.producer.commit(transaction, marked), self._deadline_seconds)
+
+    async def _traced(
+        self, tracing: Tracing, transaction: Transaction, marked: Mapping[str, Headers], *, done_in: float
+    ) -> int:
+        """Commit with the context of each event beside it; tell the spans when it is done."""
+        traced = tracing.begin(transaction, now_ms() - int(done_in * 1000))
+        both = {name: (*marked.get(name, ()), *headers) for name, headers in traced.headers.items()}
+        offset = await self._commit(transaction, both)
+        tracing.end(traced, now_ms())
+        return offset
 
     def _note_waiting(self, loop: EpochLoop[Any]) -> None:
         """Remember since when the loop waits for anything but the next tick."""

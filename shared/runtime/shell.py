@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -39,6 +40,7 @@ from shared.runtime.reporter import Reporter
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
 from shared.runtime.store import RocksStore
+from shared.runtime.trace_export import tracing_from
 from shared.runtime.visibility import require_visible
 
 RESUME_FRACTION: Final = 2
@@ -68,6 +70,7 @@ class Shell:
         self.crash_points = CrashPoints()
         self.pseudonyms = Pseudonyms(deployment_key(settings))
         self.metrics = Metrics(processor, policies, settings.build, self.pseudonyms)
+        self.metrics.tracing = tracing_from(os.environ, processor.name, settings, self.pseudonyms)
         self.reporter = Reporter(self._commit, processor.clock, self._physical, self.crash_points)
         self.workers: dict[int, PartitionWorker] = {}
         self._placed: dict[int, EpochLoop[Any]] = {}

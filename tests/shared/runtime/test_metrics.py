@@ -142,7 +142,7 @@ def test_a_delay_runs_from_the_first_append_to_the_confirmation():
     board = board_of("rate_limiter")
     delays = Delays(board)
     told = Appended(9_000, ((ORIGIN_HEADER, origin_header(7_000)[0][1]),))
-    one = transaction([(FACT, told)], [Emitted(ID, START_MS, "t", "b", withdrawn((FACT,)))])
+    one = transaction([(FACT, "t", told)], [Emitted(ID, START_MS, "t", "b", withdrawn((FACT,)))])
     assert delays.origins(one) == {ID: 7_000}
     delays.saw(one, {ID: 7_000}, 9_500)
     assert (
@@ -160,7 +160,7 @@ def test_a_garbled_origin_is_not_believed():
     delays = Delays(board_of("rate_limiter"))
     for value in (b"soon", b"", None, b"9" * 40):
         seen = transaction(
-            [(FACT, Appended(9_000, ((ORIGIN_HEADER, value),)))], [Emitted(ID, 1, "t", "b", withdrawn((FACT,)))]
+            [(FACT, "t", Appended(9_000, ((ORIGIN_HEADER, value),)))], [Emitted(ID, 1, "t", "b", withdrawn((FACT,)))]
         )
         assert delays.origins(seen) == {ID: 9_000}
 
