@@ -79,10 +79,13 @@ class LocalKafka:
         die_with_starter: Whether the broker ends when the thread that started it dies (for tests and the demo; Linux).
             Such a broker lives for minutes, so its code is compiled for a quick start: a third less CPU in the first
             half minute, as much in two, half as much again from then on.
+        host: The address of this machine on which clients find it; another than loopback only where clients live in
+            network namespaces of this machine.
     """
 
-    def __init__(self, directory: Path, *, die_with_starter: bool = False) -> None:
+    def __init__(self, directory: Path, *, die_with_starter: bool = False, host: str = LOOPBACK) -> None:
         self.directory = directory.absolute()
+        self.host = host
         self._die_with_starter = die_with_starter
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -105,7 +108,7 @@ class LocalKafka:
                 record = self._launch(java, classpath)
             elif not self._wait_until_answering(record):
                 raise self._failure()
-            return f"{LOOPBACK}:{record.port}"
+            return f"{self.host}:{record.port}"
 
     def stop(self) -> bool:
         """End the broker by SIGTERM, by SIGKILL if that takes too long, and wait for its end; False when none ran."""
@@ -115,18 +118,30 @@ class LocalKafka:
         """End the broker by SIGKILL, as a crash would, and wait for its end; False when none ran."""
         return self._end(signal.SIGKILL)
 
+    def pause(self) -> bool:
+        """Let the broker stand still by SIGSTOP: it accepts connections and answers nothing; False when none runs."""
+        return self._signal(signal.SIGSTOP)
+
+    def resume(self) -> bool:
+        """Let a paused broker go on; False when none runs."""
+        return self._signal(signal.SIGCONT)
+
     def status(self) -> BrokerStatus | None:
         """Describe the broker that runs in this folder; None when there is none. Changes nothing."""
         record = self._running()
         if record is None:
             return None
-        return BrokerStatus(f"{LOOPBACK}:{record.port}", record.pid, broker_answers(record.port))
+        return BrokerStatus(f"{self.host}:{record.port}", record.pid, broker_answers(record.port, self.host))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self.directory.mkdir(parents=True, exist_ok=True)
         with exclusive_lock(self.directory / "lock"):
             yield
+
+    def _signal(self, number: signal.Signals) -> bool:
+        record = self._running()
+        return record is not None and record.process.signal(number)
 
     def _end(self, how: signal.Signals) -> bool:
         if not self.directory.is_dir():
@@ -140,6 +155,7 @@ class LocalKafka:
 
     def _terminate(self, process: OwnedProcess, how: signal.Signals) -> None:
         process.signal(how)
+        process.signal(signal.SIGCONT)  # a paused process would never hear of it
         if not process.wait(STOP_TIMEOUT_SECONDS):
             process.signal(signal.SIGKILL)
             process.wait(STOP_TIMEOUT_SECONDS)
@@ -163,7 +179,7 @@ class LocalKafka:
         if stamp.exists():
             return
         shutil.rmtree(self.directory / DATA_FOLDER, ignore_errors=True)
-        write_whole(self.directory / "server.properties", server_properties(free_port(), free_port()))
+        write_whole(self.directory / "server.properties", server_properties(*self._free_ports(), self.host))
         command = [java, *JVM_OPTIONS, QUICK_COMPILER, "-cp", classpath, "kafka.tools.StorageTool"]
         cluster_id = "A" + secrets.token_urlsafe(16)[1:]  # no leading dash: it is an argument
         with self.log_file.open("ab") as log:
@@ -173,20 +189,23 @@ class LocalKafka:
             raise self._failure()
         stamp.touch()
 
+    def _free_ports(self) -> tuple[int, int]:
+        return free_port(self.host), free_port()
+
     def _launch(self, java: str, classpath: str) -> _Record:
         """Start the process on the ports of last time, or on new ones as long as somebody else takes them first."""
         last = self._last_record()
-        ports = (last.port, last.controller_port) if last else (free_port(), free_port())
+        ports = (last.port, last.controller_port) if last else self._free_ports()
         for _ in range(START_TRIES_MAX):
-            if not all(port_is_free(port) for port in ports):
-                ports = (free_port(), free_port())
+            if not (port_is_free(ports[0], self.host) and port_is_free(ports[1])):
+                ports = self._free_ports()
             record = self._launch_once(java, classpath, *ports)
             if record is not None:
                 return record
         raise self._failure()
 
     def _launch_once(self, java: str, classpath: str, port: int, controller_port: int) -> _Record | None:
-        write_whole(self.directory / "server.properties", server_properties(port, controller_port))
+        write_whole(self.directory / "server.properties", server_properties(port, controller_port, self.host))
         options = [*JVM_OPTIONS, QUICK_COMPILER] if self._die_with_starter else [*JVM_OPTIONS]
         command = [java, *options, "-cp", classpath, "kafka.Kafka", "server.properties"]
         if self._die_with_starter:
@@ -219,7 +238,7 @@ class LocalKafka:
     def _wait_until_answering(self, record: _Record) -> bool:
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while record.process.is_alive() and time.monotonic() < deadline:
-            if broker_answers(record.port):
+            if broker_answers(record.port, self.host):
                 return True
             time.sleep(POLL_SECONDS)
         return False

@@ -1,4 +1,4 @@
-"""Loopback ports for a broker, and the question whether a broker answers on one."""
+"""Ports for a broker on this machine, and the question whether a broker answers on one."""
 
 import secrets
 import socket
@@ -17,8 +17,8 @@ METADATA_VERSION: Final = 1
 NO_TOPICS: Final = 0
 
 
-def free_port() -> int:
-    """Choose a free loopback port below those that the system hands to outgoing connections.
+def free_port(host: str = LOOPBACK) -> int:
+    """Choose a free port on an address of this machine, below those that the system hands to outgoing connections.
 
     Below, because a client that retries while its broker is down could otherwise be given the broker's own port,
     connect to itself and keep the broker from coming back.
@@ -29,27 +29,27 @@ def free_port() -> int:
     highest = _ephemeral_lowest()
     for _ in range(PORT_TRIES_MAX):
         port = PORT_LOWEST + secrets.randbelow(highest - PORT_LOWEST)
-        if port_is_free(port):
+        if port_is_free(port, host):
             return port
-    raise LocalKafkaError("No free loopback port was found.", f"Free some between {PORT_LOWEST} and {highest}.")
+    raise LocalKafkaError(f"No free port was found at {host}.", f"Free some between {PORT_LOWEST} and {highest}.")
 
 
-def port_is_free(port: int) -> bool:
-    """Tell whether a server could listen on this loopback port now."""
+def port_is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Tell whether a server could listen on this port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, port))
+            probe.bind((host, port))
         except OSError:
             return False
         return True
 
 
-def broker_answers(port: int) -> bool:
+def broker_answers(port: int, host: str = LOOPBACK) -> bool:
     """Ask for metadata of no topic; True once the answer names a broker, which it does from when it can be used."""
     request = struct.pack(">hhihi", METADATA_REQUEST, METADATA_VERSION, 1, -1, NO_TOPICS)
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=ANSWER_TIMEOUT_SECONDS) as connection:
+        with socket.create_connection((host, port), timeout=ANSWER_TIMEOUT_SECONDS) as connection:
             connection.sendall(struct.pack(">i", len(request)) + request)
             head = connection.recv(12, socket.MSG_WAITALL)
     except OSError:

@@ -1,12 +1,13 @@
 """The settings of a one-node broker, each with its reason where it differs from Kafka's default."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from shared.runtime.local_kafka.network import LOOPBACK
 
 DATA_FOLDER: Final = "data"
 
-_SETTINGS: Final[dict[str, object]] = {
+SETTINGS: Final[Mapping[str, object]] = {
     "process.roles": "broker,controller",
     "node.id": 1,
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
@@ -40,13 +41,21 @@ _SETTINGS: Final[dict[str, object]] = {
 }
 
 
-def server_properties(port: int, controller_port: int) -> str:
-    """Return the text of a server.properties whose listeners are on loopback only."""
-    listeners = f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}"
-    settings = {
-        **_SETTINGS,
-        "listeners": listeners,
-        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}",
-        "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
-    }
+def server_properties(port: int, controller_port: int, host: str = LOOPBACK) -> str:
+    """Return the text of a server.properties whose listeners are on one address of this machine, loopback unless told.
+
+    The controller's listener is on loopback in any case: nobody but the node itself asks it.
+    """
+    return properties_text(
+        {
+            **SETTINGS,
+            "listeners": f"PLAINTEXT://{host}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
+            "advertised.listeners": f"PLAINTEXT://{host}:{port}",
+            "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
+        }
+    )
+
+
+def properties_text(settings: Mapping[str, object]) -> str:
+    """Return settings as the text of a properties file."""
     return "".join(f"{name}={value}\n" for name, value in settings.items())

@@ -166,3 +166,24 @@ def test_asking_about_a_folder_that_is_not_there_makes_none(tmp_path: Path) -> N
     assert broker.status() is None
     assert broker.stop() is False
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.kafka
+def test_a_paused_broker_answers_nothing_until_it_goes_on_and_ends_when_told(tmp_path: Path) -> None:
+    """It keeps its process and its port while it stands still, and a stop needs no force."""
+    broker = LocalKafka(tmp_path, die_with_starter=True)
+    broker.start()
+    try:
+        running = broker.status()
+        assert running is not None
+        assert broker.pause() is True
+        paused = broker.status()
+        assert paused is not None
+        assert (paused.pid, paused.answers) == (running.pid, False)
+        assert broker.resume() is True
+        assert broker.status() == running
+        broker.pause()
+    finally:
+        assert broker.stop() is True
+    assert broker.pause() is False
+    assert "shut down completed" in broker.log_file.read_text()
