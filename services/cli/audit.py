@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
 import structlog
 
 from services.cli.errors import UserError
+from services.cli.judging import judged
+from services.cli.sources import Source
 from shared.contract.outreach import PermitGranted
 from shared.contract.people import BorrowerProfile
 from shared.contract.requests import ContactClass
 from shared.domain.packs import Packs
+from shared.domain.policy import Policy
 from shared.kernel.hours import is_inside
 from shared.kernel.zones import MINUTE_MS
 from shared.runtime.health import HealthListener
@@ -38,21 +42,60 @@ from shared.runtime.metric_catalogue import (
     VIOLATIONS,
 )
 from shared.runtime.system_clock import now_ms
-from shared.simulation.checkers import Chronicle, Verdict
-from shared.simulation.report import Report, contacts_made, report
+from shared.simulation.checkers import Chronicle, Verdict, chapters
+from shared.simulation.checkers.p5_pay_to_silence import chances
+from shared.simulation.report import Spread, contacts_made, contacts_per_window, cured_loans, weekly_cap
 
 AUDITOR: Final = "auditor"
 NEAR_MS: Final = 10 * MINUTE_MS
 PROMISES: Final = tuple(f"P{number}" for number in range(1, 9))
 
 
+@dataclass(slots=True)
+class Conduct:
+    """What an audit counts besides the promises, added up over the parts of a log."""
+
+    in_a_week: Counter[int] = field(default_factory=Counter)
+    """How many contacts with a permit had so many before them in the week that they end."""
+    made: int = 0
+    exempt: int = 0
+    near_misses: int = 0
+    chances_after_payment: int = 0
+    attempts_after_payment: int = 0
+    cured: int = 0
+    cured_without_human: int = 0
+
+    def add(self, chronicle: Chronicle, packs: Packs, end: int) -> None:
+        """Add what a part of the log holds, which ends at the instant `end`."""
+        self.in_a_week.update(contacts_per_window(chronicle))
+        self.made += sum(1 for _ in contacts_made(chronicle))
+        self.exempt += exempt_contacts(chronicle)
+        self.near_misses += near_misses(chronicle, packs)
+        met = list(chances(chronicle))
+        self.chances_after_payment += len(met)
+        self.attempts_after_payment += sum(chance.contacted for chance in met)
+        cured, without_human = cured_loans(chronicle, end)
+        self.cured += cured
+        self.cured_without_human += without_human
+
+
 @dataclass(frozen=True, slots=True)
 class Audit:
     """What one reading of all topics amounted to."""
 
-    chronicle: Chronicle
     verdicts: Sequence[Verdict]
+    conduct: Conduct
     packs: Packs
+
+
+def audit_of(source: Source, policy: Policy) -> Audit:
+    """Read everything, judge it, and count how people were treated; raise `UserError` where that cannot be done."""
+    conduct = Conduct()
+    with judged(source, policy) as found:
+        end = max((tick.at for tick in found.spool.ticks()), default=0)
+        for chapter in chapters(found.spool):
+            conduct.add(chapter, policy.packs, end)
+        return Audit(found.verdicts, conduct, policy.packs)
 
 
 class Auditor:
@@ -106,21 +149,21 @@ class Auditor:
         for verdict in audit.verdicts:
             self.board.set(VIOLATIONS, verdict.violated, verdict.promise)
             self.board.set(CASES, verdict.cases, verdict.promise)
-        self._publish_report(report(audit.chronicle, audit.packs, audit.verdicts))
-        self.board.set(CONTACTS_EXEMPT, exempt_contacts(audit.chronicle))
-        self.board.set(NEAR_MISSES, near_misses(audit.chronicle, audit.packs))
+        self._publish_conduct(audit.conduct, audit.packs)
         violated = {verdict.promise: verdict.violated for verdict in audit.verdicts if verdict.violated}
         tell = self._log.error if violated else self._log.info
         tell("audited", violated=violated, cases={verdict.promise: verdict.cases for verdict in audit.verdicts})
 
-    def _publish_report(self, found: Report) -> None:
-        board, spread = self.board, found.contacts_per_person
+    def _publish_conduct(self, found: Conduct, packs: Packs) -> None:
+        board, spread = self.board, Spread.of_counts(found.in_a_week)
         for name, value in (("p50", spread.median), ("p99", spread.p99), ("largest", spread.largest)):
             board.set(CONTACTS_PER_PERSON, value, name)
-        board.set(CONTACTS_CAP, found.contacts_per_person_max)
-        board.set(CONTACTS_MADE, found.contacts_made)
+        board.set(CONTACTS_CAP, weekly_cap(packs))
+        board.set(CONTACTS_MADE, found.made)
+        board.set(CONTACTS_EXEMPT, found.exempt)
+        board.set(NEAR_MISSES, found.near_misses)
         board.set(AFTER_PAYMENT, found.attempts_after_payment)
-        board.set(PAYMENT_CHANCES, found.chances_to_dun_after_payment)
+        board.set(PAYMENT_CHANCES, found.chances_after_payment)
         board.set(CURED, found.cured)
         board.set(CURED_WITHOUT_HUMAN, found.cured_without_human)
 
@@ -151,7 +194,3 @@ def near_misses(chronicle: Chronicle, packs: Packs) -> int:
             for rule in hours
         )  # fmt: skip
     return found
-
-
-def _alive() -> None:
-    """An audit may take long, and it holds nothing that a restart could free."""

@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+from time import monotonic
+from typing import Final
 
 import click
 
-from services.cli.audit import Audit, Auditor
+from services.cli.audit import Auditor, audit_of
 from services.cli.errors import UserError
-from services.cli.processors import PROCESSORS
+from services.cli.judging import judged
 from services.cli.report_text import verdict_lines
-from services.cli.sources import Source, policy_option, source_options, topology_of
-from shared.contract.recorded import Recorded
-from shared.contract.ticks import Tick
+from services.cli.sources import Source, policy_option, source_options
 from shared.domain.policy import Policy
-from shared.engine.epoch import Deployment
-from shared.engine.progress import UnusableProgress
-from shared.runtime.records import BrokerProblem, read_records
-from shared.runtime.records import Deployment as Place
-from shared.simulation.checkers import Build, Chronicle, check_all
-from shared.simulation.log import CHANGELOG, RECORDED
+from shared.kernel.zones import DAY_MS, format_instant, parse_instant
+from shared.simulation.checkers import PROMISES, Period, Verdict
 
-DISTRIBUTION = "duecourse"
-EXIT_BROKEN = 1
+DISTRIBUTION: Final = "duecourse"
+EXIT_BROKEN: Final = 1
+
+
+def _instant(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
+    try:
+        return None if text is None else parse_instant(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text} is not an instant, e.g. 2024-03-01T00:00:00Z") from error
 
 
 @click.command()
 @source_options
 @policy_option
+@click.option(
+    "--since",
+    callback=_instant,
+    metavar="INSTANT",
+    help="Judge only what was decided at that instant (RFC 3339) or later; P1 and P8 are always about everything.",
+)
+@click.option(
+    "--promise",
+    "promises",
+    multiple=True,
+    type=click.Choice(PROMISES),
+    help="Only this promise; repeatable. Without P1 and P8 nothing is folded again, which is most of the work.",
+)
 @click.option("--every-minutes", type=click.FloatRange(0.1, 1440), help="Judge for ever, and tell it as metrics.")
 @click.option(
     "--health",
@@ -40,64 +55,48 @@ EXIT_BROKEN = 1
     metavar="HOST:PORT",
     help="Where /livez, /readyz and /metrics answer, with --every-minutes.",
 )
-def command(source: Source, policy: Policy, every_minutes: float | None, health_address: str) -> None:
+def command(
+    source: Source,
+    policy: Policy,
+    since: int | None,
+    promises: tuple[str, ...],
+    every_minutes: float | None,
+    health_address: str,
+) -> None:
     """Read all topics, changelogs included, and say of each promise how often it was tried and broken.
 
-    Nothing is written. Exit code 1 when a promise was broken, or could not be tried at all.
+    Nothing is written but a temporary file as large as the topics (in TMPDIR). Exit code 1 when a promise was broken,
+    or could not be tried at all.
     """
+    period = None if since is None else Period.since_instant(since, policy)
+    asked = promises or PROMISES
     if every_minutes is not None:
-        Auditor(lambda: _judge(source, policy)[1], every_minutes, version(DISTRIBUTION)).run(health_address)
+        if since is not None or promises:
+            raise UserError("--every-minutes judges all promises of everything.", "Leave --since and --promise out.")
+        Auditor(lambda: audit_of(source, policy), every_minutes, version(DISTRIBUTION)).run(health_address)
         return
-    records, audit = _judge(source, policy)
-    click.echo(f"{records:,} records of {source}; promises: violations / cases tried")
-    for verdict in audit.verdicts:
-        for line in verdict_lines(verdict):
-            click.echo(line)
-    if not all(verdict.kept for verdict in audit.verdicts):
+    began = monotonic()
+    with judged(source, policy, period, asked) as found:
+        records, verdicts = found.spool.records, found.verdicts
+    seconds = monotonic() - began
+    for line in _lines(records, source, verdicts, period):
+        click.echo(line)
+    click.echo(f"read and judged in {seconds:.1f} s, {records / seconds:,.0f} records a second", err=True)
+    if not all(verdict.kept for verdict in verdicts):
         sys.exit(EXIT_BROKEN)
 
 
-def _judge(source: Source, policy: Policy) -> tuple[int, Audit]:
-    """Read everything and judge it; return how many records there were, and what came of it."""
-    records = _read(source)
-    chronicle = Chronicle(records)
-    _require_policy(chronicle, policy)
-    deployment = Deployment(topology_of(records), {policy.hash: policy})
-    try:
-        verdicts = check_all(chronicle, Build(PROCESSORS, deployment, policy.packs, policy.reporting))
-    except UnusableProgress as error:
-        raise UserError(
-            f"A changelog of {source} is of another build: {error}.", "Check it with that build."
-        ) from error
-    return len(records), Audit(chronicle, verdicts, policy.packs)
-
-
-def _read(source: Source) -> list[Recorded]:
-    """Read from the folder, or from the broker with the changelogs, which a source alone leaves out."""
-    if source.log is not None or source.broker is None:
-        records = source.read()
-    else:
-        try:
-            records = asyncio.run(_read_all(Place(source.broker, source.prefix), RECORDED))
-        except BrokerProblem as error:
-            raise UserError(error.problem, error.advice) from error
-    if not any(record.topic.endswith(CHANGELOG) for record in records):
-        raise UserError(
-            f"{source} holds no changelogs, and without them nobody can say what the services hold.",
-            "Record the topics with their changelogs, or let the services run first.",
+def _lines(records: int, source: Source, verdicts: Sequence[Verdict], period: Period | None) -> Iterator[str]:
+    yield f"{records:,} records of {source}; promises: violations / cases tried"
+    if period is not None:
+        days = (period.since - period.read_from) / DAY_MS
+        yield (
+            f"P2 to P7 judge what was decided since {format_instant(period.since)}. Wishes, permits and answers are "
+            f"read back to {format_instant(period.read_from)}, one longest window of the policy ({days:.1f} days); "
+            "what lenders, people and gateways told is read from its beginning. P1 and P8 fold all of history."
         )
-    return records
-
-
-async def _read_all(place: Place, topics: Sequence[str]) -> list[Recorded]:
-    return [record async for record in read_records(place, topics)]
-
-
-def _require_policy(chronicle: Chronicle, policy: Policy) -> None:
-    """A recording is folded again with the policy that was in force; another one would prove nothing."""
-    named = sorted({entry.data.policy for entry in chronicle.of(Tick)})
-    if named and named != [policy.hash]:
-        raise UserError(
-            f"The ticks name policy {', '.join(named)}, this one is {policy.hash}.",
-            "Give the policy that was in force with --policy FOLDER.",
-        )
+    for verdict in verdicts:
+        yield from verdict_lines(verdict)
+    untried = [verdict.promise for verdict in verdicts if not verdict.cases]
+    if untried:
+        yield f"not tried: {', '.join(untried)}. What was not tried is not shown to hold: this counts as a failure."

@@ -48,7 +48,8 @@ def report_lines(report: Report, without_gate: Counterfactual | None = None) -> 
 def verdict_lines(verdict: Verdict) -> Iterator[str]:
     """Yield a promise's line, and the first of what broke it."""
     state = "" if verdict.kept else ("  BROKEN" if verdict.violated else "  NOT TRIED")
-    yield _row(f"  {verdict.promise} {verdict.title}", f"{verdict.violated:,} / {verdict.cases:,}{state}")
+    left_out = f" ({verdict.left_out:,} rest on older records: not judged)" if verdict.left_out else ""
+    yield _row(f"  {verdict.promise} {verdict.title}", f"{verdict.violated:,} / {verdict.cases:,}{state}{left_out}")
     for violation in verdict.violations[:VIOLATIONS_SHOWN]:
         yield f"      {violation.where}: {violation.what}"
     if verdict.violated > VIOLATIONS_SHOWN:

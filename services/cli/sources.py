@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -46,21 +47,41 @@ class Source:
         self.topology = topology_of(records)
         return records
 
+    def each(self, take: Callable[[Recorded], object], topics: Sequence[str]) -> None:
+        """Hand over every record as it is read, those of a folder whatever their topic; nothing is kept."""
+        if self.log is not None:
+            for record in self._stored(self.log):
+                take(record)
+        else:
+            talk(self._broker(), self.prefix, lambda deployment: _hand_over(deployment, topics, take))
+
     def _from_folder(self, folder: Path) -> list[Recorded]:
+        return list(self._stored(folder))
+
+    def _stored(self, folder: Path) -> Iterator[Recorded]:
         nested = folder / LOG_FOLDER
         try:
-            return list(read_log(nested if nested.is_dir() else folder))
+            yield from read_log(nested if nested.is_dir() else folder)
         except UnreadableLog as error:
             raise UserError(f"{error}.", "Name the folder of a demo, e.g. --log .demo.") from error
 
     def _from_broker(self) -> list[Recorded]:
+        return talk(self._broker(), self.prefix, _read_all)
+
+    def _broker(self) -> str:
         if self.broker is None:
             raise UserError("Say where the topics are.", "Use --log FOLDER or --broker HOST:PORT.")
-        return talk(self.broker, self.prefix, _read_all)
+        return self.broker
 
 
 async def _read_all(deployment: Deployment) -> list[Recorded]:
     return [record async for record in read_records(deployment, tuple(TOPICS))]
+
+
+async def _hand_over(deployment: Deployment, topics: Sequence[str], take: Callable[[Recorded], object]) -> None:
+    async with aclosing(read_records(deployment, topics)) as records:
+        async for record in records:
+            take(record)
 
 
 def topology_of(records: list[Recorded]) -> Topology:
@@ -68,11 +89,17 @@ def topology_of(records: list[Recorded]) -> Topology:
     for record in records:
         envelope = record.decode() if record.topic == CONTROL else None
         if isinstance(envelope, Envelope) and isinstance(envelope.data, DeploymentStamped):
-            stamp = envelope.data
-            counts = {Keyed.LOAN: stamp.loan_partitions, Keyed.BORROWER: stamp.borrower_partitions, Keyed.NONE: 1}
-            partitions = {topic.name: counts[topic.keyed] for topic in TOPICS.values()}
-            return Topology(partitions, Partitioner(stamp.partitioner))
-    raise UserError("The topics carry no stamp of a deployment.", "Make them with `duecourse topics create`.")
+            return topology_from(envelope.data)
+    return topology_from(None)
+
+
+def topology_from(stamp: DeploymentStamped | None) -> Topology:
+    """Return the partition counts and the partitioner that a stamp names; raise `UserError` when there is none."""
+    if stamp is None:
+        raise UserError("The topics carry no stamp of a deployment.", "Make them with `duecourse topics create`.")
+    counts = {Keyed.LOAN: stamp.loan_partitions, Keyed.BORROWER: stamp.borrower_partitions, Keyed.NONE: 1}
+    partitions = {topic.name: counts[topic.keyed] for topic in TOPICS.values()}
+    return Topology(partitions, Partitioner(stamp.partitioner))
 
 
 def source_options(function: Command) -> Command:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,10 +37,22 @@ class Spread:
     largest: int
 
     @classmethod
-    def of(cls, values: Sequence[int]) -> Spread:
+    def of(cls, values: Iterable[int]) -> Spread:
         """Return the spread of some values; zeros for none."""
         ordered = sorted(values) or [0]
         return cls(ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)], ordered[-1])
+
+    @classmethod
+    def of_counts(cls, counts: Mapping[int, int]) -> Spread:
+        """Return the spread of values of which each is there so many times."""
+        total = sum(counts.values())
+        at = {total // 2: 0, min(max(0, total - 1), total * 99 // 100): 0}
+        passed = 0
+        for value in sorted(counts):
+            passed += counts[value]
+            at = {place: value if passed - counts[value] <= place < passed else known for place, known in at.items()}
+        median, p99 = at[total // 2], at[min(max(0, total - 1), total * 99 // 100)]
+        return cls(median, p99, max(counts, default=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,8 @@ def report(chronicle: Chronicle, packs: Packs, verdicts: Sequence[Verdict]) -> R
     granted = chronicle.of(PermitGranted)
     reports = Counter(entry.data.action for entry in chronicle.of(ReportChanged))
     met = list(chances(chronicle))
-    cured, cured_without_human = _cured(chronicle)
+    end = max((at for ticks in chronicle.ticks.values() for at in ticks.ats), default=0)
+    cured, cured_without_human = cured_loans(chronicle, end)
     return Report(
         facts=_records(chronicle, DUE_DATES, REPAYMENTS, ARRANGEMENTS, BORROWERS),
         loans=len({entry.record.key for entry in chronicle.of_each(LoanOpened, LoanBoarded)}),
@@ -97,7 +110,7 @@ def report(chronicle: Chronicle, packs: Packs, verdicts: Sequence[Verdict]) -> R
         contacts_withdrawn_in_time=len({chance.request_id for chance in met if not chance.contacted}),
         prevented_by_rule=_prevented(chronicle),
         contacts_per_person=Spread.of(contacts_per_window(chronicle)),
-        contacts_per_person_max=_cap(packs),
+        contacts_per_person_max=weekly_cap(packs),
         chances_to_dun_after_payment=len(met),
         attempts_after_payment=sum(chance.contacted for chance in met),
         cured=cured,
@@ -165,14 +178,14 @@ def _zones(chronicle: Chronicle) -> dict[str, str]:
     return {entry.data.borrower_id: entry.data.zones[0] for entry in profiles if entry.data.zones}
 
 
-def _cap(packs: Packs) -> int:
+def weekly_cap(packs: Packs) -> int:
     """Return the tightest cap on all contacts of a person in seven local days."""
     caps = [cap for pack in packs.packs for cap in pack.caps if cap.per is Per.PERSON and cap.unit is Unit.ATTEMPT]
     return max((cap.limit for cap in caps if cap.days == WINDOW_DAYS), default=0)
 
 
-def _cured(chronicle: Chronicle) -> tuple[int, int]:
-    """Count the loans that were overdue once and are not at the end, and those of them that no person ever called."""
+def cured_loans(chronicle: Chronicle, end: int) -> tuple[int, int]:
+    """Count the loans that were overdue once and are not at `end`, and those of them that no person ever called."""
     called = {
         loan.loan_id
         for entry in chronicle.of(PermitGranted)
@@ -185,7 +198,6 @@ def _cured(chronicle: Chronicle) -> tuple[int, int]:
         if entry.data.contact_class in {ContactClass.OVERDUE, ContactClass.HUMAN_CALL}
     }
     ledger = Ledger(chronicle)
-    end = max((at for ticks in chronicle.ticks.values() for at in ticks.ats), default=0)
     cured = set()
     for loan_id in sorted(overdue):
         position = ledger.position(loan_id, end)

@@ -65,12 +65,16 @@ class Ticks:
 
 
 class Chronicle:
-    """What the topics of one deployment hold. Records may come topic by topic, each partition in its order."""
+    """What the topics of one deployment hold, or the part of it about some loans and people.
 
-    def __init__(self, records: Iterable[Recorded]) -> None:
+    Records may come topic by topic, each partition in its order. Decisions before `since` are evidence, but not judged
+    themselves; what they rested on may not have been read.
+    """
+
+    def __init__(self, records: Iterable[Recorded], since: int | None = None) -> None:
+        self.since = since
         self.records: dict[tuple[str, int], list[Recorded]] = defaultdict(list)
-        self.changelogs: dict[tuple[str, int], dict[bytes, bytes]] = defaultdict(dict)
-        self.rejected: list[tuple[Recorded, Rejected]] = []
+        self._changelogs: list[Recorded] = []
         self.ticks: dict[tuple[str, int], Ticks] = defaultdict(Ticks)
         self.by_id: dict[str, Entry[Event]] = {}
         self._by_type: dict[type[Event], list[Entry[Event]]] = defaultdict(list)
@@ -80,25 +84,14 @@ class Chronicle:
 
     def _take(self, record: Recorded) -> None:
         if record.topic.endswith(CHANGELOG):
-            self._take_changelog(record)
+            self._changelogs.append(record)
             return
         self.records[record.topic, record.partition].append(record)
         if record.topic == DEAD_LETTERS:
             return
         decoded = record.decode()
-        if isinstance(decoded, Rejected):
-            self.rejected.append((record, decoded))
-            return
-        self._take_event(record, decoded)
-
-    def _take_changelog(self, record: Recorded) -> None:
-        service = record.topic.removesuffix(CHANGELOG)
-        if record.key is None:
-            return
-        if record.value is None:
-            self.changelogs[service, record.partition].pop(record.key, None)
-        else:
-            self.changelogs[service, record.partition][record.key] = record.value
+        if not isinstance(decoded, Rejected):
+            self._take_event(record, decoded)
 
     def _take_event(self, record: Recorded, envelope: Envelope) -> None:
         at = record.appended_ms if envelope.time_ms is None else envelope.time_ms
@@ -123,6 +116,16 @@ class Chronicle:
         """Yield each partition's topic and records, readable or not, changelogs left out."""
         for (topic, _), records in self.records.items():
             yield topic, records
+
+    def judges(self, at: int) -> bool:
+        """Whether what was decided at an instant is to be judged."""
+        return self.since is None or at >= self.since
+
+    def everything(self) -> Iterator[Recorded]:
+        """Yield all records again, changelogs last."""
+        for records in self.records.values():
+            yield from records
+        yield from self._changelogs
 
     def known_at(self, record: Recorded) -> int | None:
         """Return the tick at which the services that read the topic applied the record; None: not yet."""

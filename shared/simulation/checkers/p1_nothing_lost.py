@@ -5,65 +5,71 @@ Counts and state are the changelog's word; the log is counted and folded again b
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 
-from shared.contract.topics import DEAD_LETTERS, TOPICS
-from shared.engine.progress import Progress
-from shared.simulation.checkers.chronicle import Chronicle
-from shared.simulation.checkers.refold import Refold
+from shared.contract.topics import TOPICS
+from shared.engine.store import STATE_PREFIX
+from shared.simulation.checkers.refold import Fold
+from shared.simulation.checkers.spool import Spool
 from shared.simulation.checkers.verdict import Findings, Verdict
 
 
-def check(chronicle: Chronicle, refold: Refold) -> Verdict:
-    """Compare each service's counts with the log, its dead letters with its counts, its state with the fold."""
-    findings = Findings("P1", "nothing lost")
-    letters = _letters(chronicle)
-    for (service, partition), progress in sorted(refold.stored.items()):
-        where = f"{service}/{partition}"
-        _check_counts(chronicle, partition, progress, where, findings)
-        _check_dead_letters(service, partition, progress, letters, findings)
-        _check_state(chronicle, refold, service, partition, findings)
-    return findings.verdict()
+class Judge:
+    """Compares each service's counts with the log, its dead letters with its counts, its state with the fold."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._findings = Findings("P1", "nothing lost")
+        self._letters = _letters(spool)
+
+    def take(self, fold: Fold) -> None:
+        """Judge one partition of one service, after its outputs were folded."""
+        self._check_counts(fold)
+        self._check_dead_letters(fold)
+        self._check_state(fold)
+
+    def verdict(self) -> Verdict:
+        """Return what was found."""
+        return self._findings.verdict()
+
+    def _check_counts(self, fold: Fold) -> None:
+        for topic, offset in sorted(fold.stored.offsets.items()):
+            logged = self._spool.count(topic, fold.partition, offset)
+            counted = fold.stored.counts[topic].total
+            self._findings.tried(logged)
+            if counted != logged:
+                what = f"{logged} records lie below offset {offset}, {counted} are accounted for"
+                self._findings.violated(f"{fold.name} {topic}", what)
+
+    def _check_dead_letters(self, fold: Fold) -> None:
+        for topic in sorted(fold.stored.offsets):
+            if TOPICS[topic].dead_letters_by != fold.processor.name:
+                continue
+            dead = fold.stored.counts[topic].dead
+            written = self._letters[fold.processor.name, topic, fold.partition]
+            what = f"{dead} records counted as dead, {written} dead letters written"
+            self._findings.require(that=dead == written, where=f"{fold.name} {topic}", what=what)
+
+    def _check_state(self, fold: Fold) -> None:
+        """Compare state by state, in the order of the keys."""
+        folded = fold.states()
+        self._findings.tried(len(folded))
+        for key, value in self._spool.states(fold.processor.name, fold.partition):
+            if key[:1] == STATE_PREFIX and folded.pop(key, None) != value:
+                self._differs(fold, key)
+        for key in sorted(folded):
+            self._differs(fold, key)
+
+    def _differs(self, fold: Fold, key: bytes) -> None:
+        name = key[len(STATE_PREFIX) :].decode(errors="replace")
+        self._findings.violated(fold.name, f"the state of {name} differs from the fold")
 
 
-def _letters(chronicle: Chronicle) -> Counter[tuple[str, str, int]]:
+def _letters(spool: Spool) -> Counter[tuple[str, str, int]]:
     """Count dead letters by the service that wrote them, and by topic and partition where they lay."""
     found: Counter[tuple[str, str, int]] = Counter()
-    for (topic, _), records in chronicle.records.items():
-        for record in records if topic == DEAD_LETTERS else ():
-            headers = dict(record.headers)
-            source, partition, _ = (record.key or b"//").decode().rsplit("/", 2)
-            found[(headers.get("duecourse-service") or b"").decode(), source, int(partition or -1)] += 1
+    for key, service, count in spool.letters():
+        source, _, place = (key or b"").decode(errors="replace").partition("/")
+        partition = place.split("/")[0]
+        found[service, source, int(partition) if partition.isdecimal() else -1] += count
     return found
-
-
-def _check_counts(chronicle: Chronicle, partition: int, progress: Progress, where: str, findings: Findings) -> None:
-    for topic, offset in sorted(progress.offsets.items()):
-        records = chronicle.records[topic, partition]
-        logged = bisect_left(records, offset, key=lambda record: record.offset)
-        counted = progress.counts[topic].total
-        findings.tried(logged)
-        if counted != logged:
-            what = f"{logged} records lie below offset {offset}, {counted} are accounted for"
-            findings.violated(f"{where} {topic}", what)
-
-
-def _check_dead_letters(
-    service: str, partition: int, progress: Progress, letters: Counter[tuple[str, str, int]], findings: Findings
-) -> None:
-    for topic in sorted(progress.offsets):
-        if TOPICS[topic].dead_letters_by != service:
-            continue
-        dead, written = progress.counts[topic].dead, letters[service, topic, partition]
-        what = f"{dead} records counted as dead, {written} dead letters written"
-        findings.require(that=dead == written, where=f"{service}/{partition} {topic}", what=what)
-
-
-def _check_state(chronicle: Chronicle, refold: Refold, service: str, partition: int, findings: Findings) -> None:
-    stored = {key: value for key, value in chronicle.changelogs[service, partition].items() if key[:1] == b"s"}
-    folded = refold.states.get((service, partition), {})
-    findings.tried(len(folded))
-    for key in sorted(stored.keys() | folded.keys()):
-        if stored.get(key) != folded.get(key):
-            findings.violated(f"{service}/{partition}", f"the state of {key[1:].decode()} differs from the fold")

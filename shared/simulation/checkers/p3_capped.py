@@ -26,6 +26,8 @@ def check(chronicle: Chronicle, packs: Packs) -> Verdict:
     society = Society(chronicle)
     for borrower_id, permits in sorted(society.permits.items()):
         for number, entry in enumerate(permits):
+            if not chronicle.judges(entry.at):
+                continue
             knowledge = society.known(borrower_id, entry.at)
             later = {other.data.permit_id for other in permits[number:]}
             before = [

@@ -16,6 +16,7 @@ from shared.kernel.zones import MINUTE_MS
 from shared.simulation.checkers.chronicle import Chronicle, Entry
 from shared.simulation.checkers.local_time import local_moment
 from shared.simulation.checkers.person import Knowledge, Society, date_of, in_force, rules_for
+from shared.simulation.checkers.spool import Spool
 from shared.simulation.checkers.verdict import Findings, Verdict
 
 TRUE_TIME_MS_MAX: Final = 5_000
@@ -28,11 +29,23 @@ def check(chronicle: Chronicle, packs: Packs) -> Verdict:
     society = Society(chronicle)
     for borrower_id, permits in sorted(society.permits.items()):
         for entry in permits:
+            if not chronicle.judges(entry.at):
+                continue
             knowledge = society.known(borrower_id, entry.at)
             _check_hours(entry, knowledge, packs, findings)
             _check_will(entry, knowledge, findings)
-    if chronicle.stamp is not None and chronicle.stamp.mode is TimeMode.WALL:
-        _check_true_time(chronicle, findings)
+    return findings.verdict()
+
+
+def check_true_time(spool: Spool, since: int | None = None) -> Verdict:
+    """Compare, where a deployment lives in true time, every tick with the broker's append time."""
+    findings = Findings("P4", "quiet")
+    true_time = spool.stamped is not None and spool.stamped.mode is TimeMode.WALL
+    for tick in spool.ticks() if true_time else ():
+        if since is None or tick.at >= since:
+            apart = abs(tick.appended_ms - tick.at)
+            what = f"the tick is {apart} ms away from the broker's append time"
+            findings.require(that=apart <= TRUE_TIME_MS_MAX, where=tick.coordinates, what=what)
     return findings.verdict()
 
 
@@ -71,11 +84,3 @@ def _check_will(entry: Entry[PermitGranted], knowledge: Knowledge, findings: Fin
         findings.require(that=not ceased, where=where, what="the person had demanded that contact stop")
     held = knowledge.is_held(permit.valid_from_ms, permit.valid_until_ms)
     findings.require(that=not held, where=where, what="a hold on the person touches the permit's interval")
-
-
-def _check_true_time(chronicle: Chronicle, findings: Findings) -> None:
-    for ticks in chronicle.ticks.values():
-        for entry in ticks.entries:
-            apart = abs(entry.record.appended_ms - entry.data.at)
-            what = f"the tick is {apart} ms away from the broker's append time"
-            findings.require(that=apart <= TRUE_TIME_MS_MAX, where=entry.record.coordinates, what=what)

@@ -16,7 +16,7 @@ from shared.contract.outreach import PermitExpired, PermitGranted, PermittedLoan
 from shared.contract.repayments import RepaymentReceived
 from shared.contract.requests import ContactClass, ContactRequested, ContactWithdrawn
 from shared.simulation.checkers.chronicle import Chronicle, Entry
-from shared.simulation.checkers.ledger import Ledger, Position, business_day
+from shared.simulation.checkers.ledger import Known, Ledger, Position, business_day
 from shared.simulation.checkers.verdict import Findings, Verdict
 
 REMOVING = (RepaymentReceived, HoldPlaced, PromiseMade, LoanClosed, InstalmentCancelled)
@@ -40,16 +40,20 @@ def check(chronicle: Chronicle) -> Verdict:
     requests = {entry.data.request_id: entry.data for entry in chronicle.of(ContactRequested)}
     ends = _ends(chronicle)
     for entry in chronicle.of(PermitGranted):
-        for loan in entry.data.loans:
+        for loan in entry.data.loans if chronicle.judges(entry.data.valid_until_ms) else ():
             request = requests.get(loan.request_id)
+            if request is None and chronicle.since is not None:
+                findings.left_out()
+                continue
             if request is None:
                 findings.violated(entry.record.coordinates, f"no request {loan.request_id} was made")
                 continue
-            position = ledger.position(loan.loan_id, entry.at)
-            reason = _gone(position, request, entry.at)
-            what = f"granted at {entry.at} for loan {loan.loan_id}: {reason}"
-            findings.require(that=reason is None, where=entry.record.coordinates, what=what)
-            _check_while_open(entry, loan, request, ledger, ends, findings)
+            if chronicle.judges(entry.at):
+                reason = _gone(ledger.position(loan.loan_id, entry.at), request, entry.at)
+                what = f"{entry.id}, granted at {entry.at} for loan {loan.loan_id}: {reason}"
+                findings.require(that=reason is None, where=entry.record.coordinates, what=what)
+            facts = [known for known in ledger.facts(loan.loan_id) if chronicle.judges(known.at)]
+            _check_while_open(entry, loan, request, facts, ledger, ends, findings)
     return findings.verdict()
 
 
@@ -70,18 +74,19 @@ def _check_while_open(
     entry: Entry[PermitGranted],
     loan: PermittedLoan,
     request: ContactRequested,
+    facts: list[Known],
     ledger: Ledger,
     ends: dict[str, int],
     findings: Findings,
 ) -> None:
     permit = entry.data
-    for known in ledger.facts(loan.loan_id):
+    for known in facts:
         if not entry.at < known.at < permit.valid_until_ms or not isinstance(known.entry.data, REMOVING):
             continue
         if _gone(ledger.position(loan.loan_id, known.at), request, known.at) is None:
             continue
         ended = ends.get(permit.permit_id)
-        what = f"the reason went at {known.at}, the permit for loan {loan.loan_id} stayed open"
+        what = f"{entry.id}: the reason went at {known.at}, the permit for loan {loan.loan_id} stayed open"
         findings.require(that=ended is not None and ended <= known.at, where=entry.record.coordinates, what=what)
 
 

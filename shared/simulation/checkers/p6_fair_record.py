@@ -51,13 +51,18 @@ def check(chronicle: Chronicle, reporting: Reporting) -> Verdict:
     reports: dict[str, list[Entry[ReportChanged]]] = defaultdict(list)
     for entry in chronicle.of(ReportChanged):
         reports[entry.data.loan_id].append(entry)
-        if entry.data.adverse and entry.data.action in _TOLD:
+        if entry.data.adverse and entry.data.action in _TOLD and chronicle.judges(entry.at):
+            if chronicle.since is not None and entry.data.notice_permit_id not in {None, *evidence.notices}:
+                findings.left_out()
+                continue
             _check_adverse(entry, ledger.position(entry.data.loan_id, entry.at), reporting, evidence, findings)
             _check_holds(entry, evidence, society, findings)
     for loan_id, told in sorted(reports.items()):
-        _check_corrections(loan_id, told, ledger, reporting, findings)
+        known = sorted({known.at for known in ledger.facts(loan_id) if chronicle.judges(known.at)})
+        _check_corrections(loan_id, told, known, ledger, reporting, findings)
     for raised in chronicle.of(StageChanged):
-        if raised.data.move is StageMove.RAISED and raised.data.rung is Rung.RESTRICTION:
+        restricted = raised.data.move is StageMove.RAISED and raised.data.rung is Rung.RESTRICTION
+        if restricted and chronicle.judges(raised.at):
             _check_restriction(raised, evidence, findings)
     return findings.verdict()
 
@@ -133,10 +138,15 @@ def _check_holds(entry: Entry[ReportChanged], evidence: _Evidence, society: Soci
 
 
 def _check_corrections(
-    loan_id: str, told: list[Entry[ReportChanged]], ledger: Ledger, reporting: Reporting, findings: Findings
+    loan_id: str,
+    told: list[Entry[ReportChanged]],
+    ticks: list[int],
+    ledger: Ledger,
+    reporting: Reporting,
+    findings: Findings,
 ) -> None:
     """At every tick with a new fact, no month may stand harsher than our ledger says."""
-    for at in sorted({known.at for known in ledger.facts(loan_id)}):
+    for at in ticks:
         standing = {entry.data.month: entry for entry in told if entry.at <= at and entry.data.action in _ANSWERED}
         adverse = [entry for entry in standing.values() if entry.data.adverse and entry.data.action in _TOLD]
         if not adverse:

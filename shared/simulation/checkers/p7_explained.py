@@ -51,11 +51,15 @@ def check(chronicle: Chronicle, rule_ids: Iterable[str]) -> Verdict:
     known_rules = frozenset(rule_ids)
     requests = {entry.data.request_id for entry in chronicle.of(ContactRequested)}
     for entry in chronicle.of_each(*DECISIONS):
+        if not chronicle.judges(entry.at):
+            continue
         _check_policy(chronicle, entry, findings)
         _check_causes(chronicle, entry, findings)
         _check_reason(entry, known_rules, findings)
         request_id = getattr(entry.data, "request_id", None)
-        if request_id is not None and not isinstance(entry.data, ContactRequested):
+        if request_id is not None and request_id not in requests and chronicle.since is not None:
+            findings.left_out()
+        elif request_id is not None and not isinstance(entry.data, ContactRequested):
             what = f"request {request_id} was never made"
             findings.require(that=request_id in requests, where=entry.record.coordinates, what=what)
     return findings.verdict()
@@ -79,6 +83,9 @@ def _check_causes(chronicle: Chronicle, entry: Entry[Event], findings: Findings)
         findings.require(that=bool(causes), where=where, what="no cause is named")
     for cause in causes:
         found = chronicle.by_id.get(cause)
+        if found is None and chronicle.since is not None:
+            findings.left_out()
+            continue
         known = None if found is None else chronicle.known_at(found.record)
         what = f"cause {cause} is not in the log" if found is None else f"cause {cause} was not known yet"
         findings.require(that=known is not None and known <= entry.at, where=where, what=what)

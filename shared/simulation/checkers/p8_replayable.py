@@ -6,32 +6,86 @@ A repetition of an output is P2's business: here each output counts once, so tha
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from hashlib import sha256
 
 from shared.contract.topics import DEAD_LETTERS
+from shared.engine.transaction import Output
 from shared.simulation.checkers.chronicle import Chronicle
-from shared.simulation.checkers.refold import Place, Refold
+from shared.simulation.checkers.refold import Fold
+from shared.simulation.checkers.spool import Said, Spool
 from shared.simulation.checkers.verdict import Findings, Verdict
 
-Said = tuple[bytes | None, bytes | None]
+Place = tuple[str, int, str, int]
+"""Service, its partition, and topic and partition written to."""
 
 
-def check(chronicle: Chronicle, refold: Refold) -> Verdict:
-    """Compare what was said with what the fold says."""
-    findings = Findings("P8", "replayable")
-    recorded = recorded_outputs(chronicle)
-    for place in sorted(recorded.keys() | refold.outputs.keys()):
-        said = list(dict.fromkeys(recorded.get(place, [])))
-        folded: list[Said] = [(output.key, output.value) for output in refold.outputs.get(place, [])]
-        findings.tried(len(folded))
-        if said != folded:
-            findings.violated("/".join(map(str, place)), _difference(said, folded))
-    return findings.verdict()
+class Judge:
+    """Compares what was said with what the fold says, output by output, as the fold goes along."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._findings = Findings("P8", "replayable")
+        self._places = set(spool.authors())
+
+    def take(self, fold: Fold) -> None:
+        """Fold one partition of one service, and judge what it says."""
+        service, source = fold.processor.name, fold.partition
+        said: dict[Place, Iterator[Said]] = {}
+        differs: set[Place] = set()
+        for topic, target, output in fold.outputs():
+            place = (service, source, topic, target)
+            if place not in said:
+                said[place] = self._said(place)
+            self._findings.tried()
+            found = next(said[place], None) if place not in differs else None
+            if place not in differs and (found is None or (found.key, found.value) != (output.key, output.value)):
+                differs.add(place)
+                self._findings.violated(_name(place), _difference(found, output))
+        for place in sorted({place for place in self._places if place[:2] == (service, source)} | said.keys()):
+            self._places.discard(place)
+            rest = next(said[place] if place in said else self._said(place), None)
+            if rest is not None and place not in differs:
+                self._findings.violated(_name(place), _difference(rest, None))
+
+    def verdict(self) -> Verdict:
+        """Return what was found; a service that spoke and has no changelog was not folded at all."""
+        for place in sorted(self._places):
+            rest = next(self._said(place), None)
+            self._findings.violated(_name(place), _difference(rest, None))
+        return self._findings.verdict()
+
+    def _said(self, place: Place) -> Iterator[Said]:
+        return self._spool.said(*place, once=True)
 
 
-def recorded_outputs(chronicle: Chronicle) -> dict[Place, list[Said]]:
+def _name(place: Place) -> str:
+    return "/".join(map(str, place))
+
+
+def _difference(said: Said | None, folded: Output | None) -> str:
+    """Tell the first difference, with the ids of both events; a dead letter is named by what it buried."""
+    there = "nothing" if said is None else f"{said.event_id or (said.key or b'').decode()} at {said.coordinates}"
+    wanted = "nothing" if folded is None else folded.id or folded.key.decode()
+    if said is not None and folded is not None and (said.event_id or "") == folded.id:
+        return f"{there} differs from the fold's"
+    return f"{there} was said where the fold says {wanted}"
+
+
+def digest(chronicle: Chronicle) -> str:
+    """Return the sha256 of all outputs: equal for equal runs, however partitions interleaved on the broker."""
+    total = sha256()
+    for place, said in sorted(_recorded_outputs(chronicle).items()):
+        total.update(repr(place).encode())
+        for key, value in said:
+            for part in (key or b"", value or b""):
+                total.update(len(part).to_bytes(4, "big") + part)
+    return total.hexdigest()
+
+
+def _recorded_outputs(chronicle: Chronicle) -> dict[Place, list[tuple[bytes | None, bytes | None]]]:
     """Return what each partition of each service said, by destination, in order."""
-    found: dict[Place, list[Said]] = defaultdict(list)
+    found: dict[Place, list[tuple[bytes | None, bytes | None]]] = defaultdict(list)
     for entry in sorted(chronicle.outputs(), key=lambda entry: entry.record.offset):
         _, _, service, partition = entry.source.split("/")
         record = entry.record
@@ -42,21 +96,3 @@ def recorded_outputs(chronicle: Chronicle) -> dict[Place, list[Said]]:
             partition = (record.key or b"/-1/").decode().rsplit("/", 2)[1]
             found[service, int(partition), topic, target].append((record.key, record.value))
     return found
-
-
-def digest(chronicle: Chronicle) -> str:
-    """Return the sha256 of all outputs: equal for equal runs, however partitions interleaved on the broker."""
-    total = sha256()
-    for place, said in sorted(recorded_outputs(chronicle).items()):
-        total.update(repr(place).encode())
-        for key, value in said:
-            for part in (key or b"", value or b""):
-                total.update(len(part).to_bytes(4, "big") + part)
-    return total.hexdigest()
-
-
-def _difference(said: list[Said], folded: list[Said]) -> str:
-    for number, (one, other) in enumerate(zip(said, folded, strict=False)):
-        if one != other:
-            return f"output {number} differs from the fold's"
-    return f"{len(said)} outputs were said, the fold says {len(folded)}"

@@ -1,77 +1,92 @@
-"""The recorded inputs folded again, with the same build and policy: what each service should hold and have said."""
+"""The recorded inputs folded again, with the same build and policy: what each service should hold and have said.
+
+One partition of one service at a time. Inputs stream through in log order; what stays in memory is what the service
+itself would keep, its states, one per loan or person.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
+from shared.contract.recorded import Recorded
 from shared.contract.ticks import CONTROL
-from shared.contract.topics import DEAD_LETTERS, SERVICES
+from shared.contract.topics import DEAD_LETTERS
 from shared.engine.epoch import Deployment, EpochLoop
 from shared.engine.processor import Processor
 from shared.engine.progress import Progress, birth, decode_progress
 from shared.engine.quarantine import quarantined
 from shared.engine.store import PROGRESS_KEY, STATE_PREFIX, MemoryStore
 from shared.engine.transaction import Output
-from shared.simulation.checkers.chronicle import Chronicle
+from shared.engine.waiting import WAITING_FOR_RECORDS, WAITING_FOR_TICK
+from shared.simulation.checkers.spool import Spool
 
-Place = tuple[str, int, str, int]
-"""Service, its partition, and topic and partition written to."""
+RECORDS_AT_ONCE: Final = 500
 
 
 @dataclass(slots=True)
-class Refold:
-    """What a fold of the log gives, beside what the changelogs say."""
+class Fold:
+    """One partition of a service, folded up to the tick that its changelog names; first `outputs`, then `states`."""
 
-    stored: dict[tuple[str, int], Progress] = field(default_factory=dict)
-    states: dict[tuple[str, int], dict[bytes, bytes]] = field(default_factory=dict)
-    outputs: dict[Place, list[Output]] = field(default_factory=lambda: defaultdict(list))
+    processor: Processor[Any]
+    partition: int
+    stored: Progress
+    """What the changelog says of the progress."""
+    _spool: Spool
+    _deployment: Deployment
+    _store: MemoryStore = field(default_factory=MemoryStore)
+    _inputs: dict[str, Iterator[Recorded]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Service and partition, as people write them."""
+        return f"{self.processor.name}/{self.partition}"
+
+    def outputs(self) -> Iterator[tuple[str, int, Output]]:
+        """Fold, and yield what is said, with the topic and partition that it is said on."""
+        processor, stored = self.processor, self.stored
+        start = birth(processor.reads, stored.born_at_clock_offset, {}, self._deployment.build)
+        loop: EpochLoop[Any] = EpochLoop(processor, self._deployment, self.partition, self._store, start)
+        ticks = self._spool.each(processor.clock, self.partition, stored.clock_offset)
+        self._inputs = {topic: self._spool.each(topic, self.partition) for topic in processor.reads}
+        self._inputs[processor.clock] = ticks
+        while True:
+            transaction = loop.advance()
+            if transaction is None:
+                if not self._feed(loop):
+                    return
+                continue
+            for (topic, target), outputs in transaction.outputs.items():
+                for output in outputs:
+                    yield topic, target, output
+            loop.committed(transaction)
+
+    def states(self) -> dict[bytes, bytes]:
+        """Return what the service holds at the end of the fold, by changelog key."""
+        return {key: value for key, value in self._store.snapshot().items() if key[:1] == STATE_PREFIX}
+
+    def _feed(self, loop: EpochLoop[Any]) -> bool:
+        """Give the loop the next records of what it waits for; False when it has had everything."""
+        waiting = loop.waiting
+        if waiting is None or waiting.what not in {WAITING_FOR_RECORDS, WAITING_FOR_TICK}:
+            return False
+        records = list(islice(self._inputs[waiting.topic], RECORDS_AT_ONCE))
+        if records:
+            loop.feed(waiting.topic, records)
+            return True
+        if waiting.what == WAITING_FOR_TICK:
+            return False
+        # The log has ended below the barrier: commit markers lie there.
+        loop.feed(waiting.topic, [], waiting.offset)
+        return True
 
 
-def refold(chronicle: Chronicle, processors: Iterable[Processor[Any]], deployment: Deployment) -> Refold:
-    """Fold every partition of every service up to the tick that its changelog names."""
-    found = Refold()
-    by_name: Mapping[str, Processor[Any]] = {processor.name: processor for processor in processors}
-    said = [r for (topic, _), log in chronicle.records.items() if topic in (CONTROL, DEAD_LETTERS) for r in log]
-    for (service, partition), records in sorted(chronicle.changelogs.items()):
-        if PROGRESS_KEY in records and service in SERVICES:
-            stored = decode_progress(records[PROGRESS_KEY])
-            found.stored[service, partition] = stored
-            known = replace(deployment, quarantined=quarantined(said, service))
-            _fold(chronicle, by_name[service], known, partition, stored, found)
-    return found
-
-
-def _fold(
-    chronicle: Chronicle,
-    processor: Processor[Any],
-    deployment: Deployment,
-    partition: int,
-    stored: Progress,
-    found: Refold,
-) -> None:
-    store = MemoryStore()
-    start = birth(processor.reads, stored.born_at_clock_offset, {}, deployment.build)
-    loop: EpochLoop[Any] = EpochLoop(processor, deployment, partition, store, start)
-    _feed(loop, chronicle, processor, partition, stored)
-    while (transaction := loop.advance()) is not None:
-        for (topic, target), outputs in transaction.outputs.items():
-            found.outputs[processor.name, partition, topic, target].extend(outputs)
-        loop.committed(transaction)
-    snapshot = store.snapshot()
-    found.states[processor.name, partition] = {k: v for k, v in snapshot.items() if k[:1] == STATE_PREFIX}
-
-
-def _feed(
-    loop: EpochLoop[Any], chronicle: Chronicle, processor: Processor[Any], partition: int, stored: Progress
-) -> None:
-    """Feed everything below the ticks that the service has applied."""
-    ticks = chronicle.records[processor.clock, partition]
-    applied: Sequence[Any] = [record for record in ticks if record.offset < stored.clock_offset]
-    loop.feed(processor.clock, applied)
-    for topic in processor.reads:
-        records = chronicle.records[topic, partition]
-        end = max(stored.offsets.get(topic, 0), records[-1].offset + 1 if records else 0)
-        loop.feed(topic, records, end)
+def folds(spool: Spool, processors: Iterable[Processor[Any]], deployment: Deployment) -> Iterator[Fold]:
+    """Yield every partition of every service that has a changelog, to be folded one after the other."""
+    by_name = {processor.name: processor for processor in processors}
+    for service, partition, value in spool.progresses(PROGRESS_KEY):
+        said = (record for topic in (CONTROL, DEAD_LETTERS) for record in spool.each(topic))
+        known = replace(deployment, quarantined=quarantined(said, service))
+        yield Fold(by_name[service], partition, decode_progress(value), spool, known)

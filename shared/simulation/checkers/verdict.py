@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 VIOLATIONS_SHOWN_MAX: Final = 1_000
@@ -26,6 +26,8 @@ class Verdict:
     cases: int
     violated: int
     violations: tuple[Violation, ...]
+    left_out: int = 0
+    """Cases that rest on records older than what was read, and were therefore not judged."""
 
     @property
     def kept(self) -> bool:
@@ -35,6 +37,17 @@ class Verdict:
     def __str__(self) -> str:
         """Return e.g. `P3 capped: 0 / 4,211`."""
         return f"{self.promise} {self.title}: {self.violated:,} / {self.cases:,}"
+
+    def __add__(self, other: Verdict) -> Verdict:
+        """Return what was found here and there, about the same promise."""
+        shown = (*self.violations, *other.violations)[:VIOLATIONS_SHOWN_MAX]
+        return replace(
+            self,
+            cases=self.cases + other.cases,
+            violated=self.violated + other.violated,
+            violations=shown,
+            left_out=self.left_out + other.left_out,
+        )
 
 
 class Findings:
@@ -46,6 +59,11 @@ class Findings:
         self._shown: list[Violation] = []
         self._violated = 0
         self._cases = 0
+        self._left_out = 0
+
+    def left_out(self) -> None:
+        """Count a case that could not be judged from what was read."""
+        self._left_out += 1
 
     def tried(self, cases: int = 1) -> None:
         """Count cases."""
@@ -65,4 +83,4 @@ class Findings:
 
     def verdict(self) -> Verdict:
         """Return what was found."""
-        return Verdict(self._promise, self._title, self._cases, self._violated, tuple(self._shown))
+        return Verdict(self._promise, self._title, self._cases, self._violated, tuple(self._shown), self._left_out)
