@@ -16,6 +16,7 @@ import structlog
 
 from shared.runtime.log_redaction import keep_known_fields, plain_foreign_line, tell_errors
 from shared.runtime.log_volume import BoundFilter, BoundProcessor, LineBound
+from shared.runtime.stop import StopReason, stop
 
 _QUIET: Final = ("aiokafka", "faust.tables.recovery", "faust.transport.drivers.aiokafka")
 """Talkative libraries, whose information-level lines say nothing that our own do not say."""
@@ -116,12 +117,20 @@ def _standard_library(renderer: Any, bound: LineBound, level: str) -> dict[str, 
 
 
 def tell_the_uncaught() -> None:
-    """Let errors that nobody catches end as lines of ours, in place of Python's tracebacks with their messages."""
+    """Let errors that nobody catches end as lines of ours, in place of Python's tracebacks with their messages.
+
+    One that reaches the top of the main thread ends the process like any other doubt, with that exit code.
+    """
     # A line that cannot be written is lost: to say why would print its arguments.
     logging.raiseExceptions = False
-    sys.excepthook = _tell
+    sys.excepthook = _tell_and_stop
     threading.excepthook = lambda what: _tell(what.exc_type, what.exc_value, what.exc_traceback)
     sys.unraisablehook = lambda what: _tell(what.exc_type, what.exc_value, what.exc_traceback)
+
+
+def _tell_and_stop(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    _tell(kind, error, trace)
+    stop(StopReason.DOUBT, f"nobody caught {kind.__name__}")
 
 
 def _tell(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:

@@ -49,6 +49,7 @@ OVERRIDDEN: Final = {
     ),
     "faust.tables.recovery.Recovery": (
         "_build_highwaters",
+        "_build_offsets",
         "_seek_offsets",
         "_is_changelog_tp",
         "_set_recovery_ended",

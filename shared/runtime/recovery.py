@@ -39,6 +39,19 @@ class EpochRecovery(Recovery):  # type: ignore[misc]
             await self.app.shell.fence(sorted(tp.partition for tp in tps))
         await super()._build_highwaters(consumer, tps, destination, title)
 
+    async def _build_offsets(self, consumer: Any, tps: set[TP], destination: Any, title: str) -> None:
+        await super()._build_offsets(consumer, tps, destination, title)
+        if title == "active":
+            for tp in tps:
+                self._require_image(tp, destination[tp], self.active_highwaters[tp])
+
+    def _require_image(self, tp: TP, reflected: int | None, end: int | None) -> None:
+        """Stop unless the local store is an image of this very changelog: disks are swapped, copied and restored."""
+        if not self.app.shell.store_of(tp.partition).claim(f"{tp.topic}/{tp.partition}".encode()):
+            stop(StopReason.DOUBT, f"the local store of partition {tp.partition} is the image of another changelog")
+        if reflected is not None and end is not None and reflected > end:
+            stop(StopReason.DOUBT, f"the local store of {tp.topic}/{tp.partition} is ahead of it: {reflected} > {end}")
+
     async def _seek_offsets(self, consumer: Any, tps: set[TP], offsets: Any, title: str) -> None:
         await super()._seek_offsets(consumer, tps, offsets, title)
         if title == "active":
@@ -122,6 +135,13 @@ class EpochTableManager(TableManager):  # type: ignore[misc]
 
 class EpochTable(faust.Table):  # type: ignore[misc]
     """A table whose store the engine writes: raw keys, raw values, one RocksDB per partition."""
+
+    async def on_rebalance(self, *args: Any, **more: Any) -> None:
+        """Open the stores of what was assigned; one that cannot be opened is wiped and recovered at the next start."""
+        try:
+            await super().on_rebalance(*args, **more)
+        except Exception as error:  # noqa: BLE001 - a damaged RocksDB raises nothing more precise
+            stop(StopReason.DOUBT, f"a local store cannot be opened: {type(error).__name__}")
 
     def store_of(self, partition: int) -> RocksStore:
         """Return the store of one partition."""

@@ -12,6 +12,8 @@ from shared.engine.store import INSTANT, STATE_PREFIX, Changes, Due, due_of
 DUE_PREFIX: Final = b"d"
 DUE_END: Final = b"e"
 DUE_KEY_AT: Final = 1 + INSTANT.size
+OWNER_KEY: Final = b"owner"
+"""Local too: of which changelog and partition this store is the image."""
 
 
 def due_key(entry: Due) -> bytes:
@@ -26,6 +28,16 @@ class RocksStore:
         self._database = database
         self._get = database.get
         self._offset_key = offset_key
+
+    def claim(self, owner: bytes) -> bool:
+        """Make an empty store the image of `owner`; return whether the store is its image now."""
+        found: bytes | None = self._get(OWNER_KEY)
+        if found is None and self._get(self._offset_key) is None:
+            batch = rocksdict.WriteBatch(raw_mode=True)
+            batch.put(OWNER_KEY, owner)
+            self._database.write(batch)
+            return True
+        return found == owner
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a changelog key."""

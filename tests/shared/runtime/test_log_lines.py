@@ -151,7 +151,7 @@ def test_nobody_sees_the_message_of_an_error_that_nobody_caught() -> None:
     ended = subprocess.run([sys.executable, "-c", UNCAUGHT], capture_output=True, text=True, cwd=ROOT, check=False)
     errors = [json.loads(line).get("error") for line in ended.stdout.splitlines()]
     assert [error for error in errors if error] == ["ValueError", "KeyError", "RuntimeError"]
-    assert ended.returncode == 1
+    assert ended.returncode == StopReason.DOUBT.code
     assert CANARY not in ended.stdout + ended.stderr
 
 

@@ -58,3 +58,14 @@ def test_recovery_restores_states_and_derives_the_due_index(database):
     assert (disk.get(b"sa"), disk.get(b"sc"), disk.get(b"p")) == (INSTANT.pack(7) + b"x", None, b"{}")
     assert disk.scan_due((0, b""), 100, 10) == ([(7, b"a"), (9, b"c")], None)
     assert database.get(OFFSET_KEY) == b"44"
+
+
+def test_a_store_is_the_image_of_one_changelog_only(database):
+    """An empty store is claimed once; a store with content and no owner, or with another one, is nobody else's."""
+    store = emptied(database)
+    assert store.claim(b"a-changelog/0")
+    assert store.claim(b"a-changelog/0")
+    assert not store.claim(b"a-changelog/1")
+    unclaimed = emptied(database)
+    unclaimed.apply(Changes({b"sa": b"12345678"}), 7)
+    assert not unclaimed.claim(b"a-changelog/0")
