@@ -30,12 +30,15 @@ RETRY_SECONDS = 0.5
 LOANS_AT_FIRST = 30
 LOANS_PER_SECOND = 3.0
 GARBAGE_EVERY_SECONDS = 7.0
+QUIET_WITHIN_SECONDS = 0.2
 MOMENT_SECONDS_MIN = 0.06
 """A simulated step takes at least this long, so that faults meet working processes and not a busy machine."""
 
 
 class Outside(Protocol):
-    """Whoever publishes facts and acts on permits, until cancelled."""
+    """Whoever publishes facts and acts on permits, until cancelled. `quiet`: no new facts, but ticks are answered."""
+
+    quiet: bool
 
     async def run(self) -> None:
         """Go on for ever."""
@@ -50,6 +53,7 @@ class Simulated:
         self._heard: dict[tuple[str, int], int] = {}
         self._unsaid: deque[Publication] = deque()
         self._thought_of = 0
+        self.quiet = False
 
     async def run(self) -> None:
         """Answer tick after tick."""
@@ -78,7 +82,8 @@ class Simulated:
         self._lender.hear(self._new(moment.records[OUTCOMES]))
         if moment.at > self._thought_of:
             self._thought_of = moment.at
-            self._unsaid += (*self._gateway.answer(moment.at), *self._lender.answer(moment.at))
+            said = (*self._gateway.answer(moment.at), *self._lender.answer(moment.at))
+            self._unsaid += () if self.quiet else said
 
     def _new(self, records: Sequence[Recorded]) -> list[Recorded]:
         """Leave out what was heard before a new beginning."""
@@ -99,6 +104,7 @@ class InTrueTime:
         self._deployment = Deployment(settings.broker, settings.prefix)
         self._lenders = Lenders(self._deployment, seed)
         self._first = LOANS_AT_FIRST
+        self.quiet = False
 
     async def run(self) -> None:
         """Go on for ever."""
@@ -115,11 +121,16 @@ class InTrueTime:
 
     async def _lend(self) -> None:
         first, self._first = self._first, 0
-        await self._lenders.run(first=first, per_second=LOANS_PER_SECOND)
+        lending = asyncio.create_task(self._lenders.run(first=first, per_second=LOANS_PER_SECOND))
+        while not self.quiet and not lending.done():
+            await asyncio.wait([lending], timeout=QUIET_WITHIN_SECONDS)
+        lending.cancel()
+        await lending if not self.quiet else await asyncio.sleep(GARBAGE_EVERY_SECONDS)
 
     async def _throw_garbage(self) -> None:
         await asyncio.sleep(GARBAGE_EVERY_SECONDS)
-        await garbage(self._deployment, 1)
+        if not self.quiet:
+            await garbage(self._deployment, 1)
 
     async def _act_on_permits(self) -> None:
         await gateways(self._settings)

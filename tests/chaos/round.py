@@ -42,8 +42,10 @@ class Outcome:
         return f"python -m tests.chaos --seed {self.seed} --mode {self.mode.value} --only {cells} --rounds 1"
 
 
-async def play(ground: Ground, folder: Path, seed: int, mode: TimeMode, cells: Sequence[Cell]) -> Outcome:
-    """Play one round; failures are told in the outcome, not raised."""
+async def play(
+    ground: Ground, folder: Path, seed: int, mode: TimeMode, cells: Sequence[Cell], until: float | None = None
+) -> Outcome:
+    """Play one round; failures are told in the outcome, not raised. No strike begins after `until` (monotonic)."""
     outcome, began = Outcome(seed, mode, tuple(one.name for one in cells), folder), monotonic()
     dice, now = Random(seed), None
     system = System(ground, folder, f"chaos{seed}", mode, seed)
@@ -51,6 +53,8 @@ async def play(ground: Ground, folder: Path, seed: int, mode: TimeMode, cells: S
         async with system:
             await system.flow(WARM_SECONDS)
             for now in cells:
+                if until is not None and monotonic() > until:
+                    break
                 await strike(system, now, dice, outcome)
             now = None
             for problem in await system.close():

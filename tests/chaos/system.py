@@ -12,8 +12,12 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from signal import SIGTERM
 from time import monotonic
 from typing import Any, Self
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, TimeMode
 from shared.contract.topics import CLOCK, RATE_LIMITER, SERVICES
@@ -22,14 +26,15 @@ from shared.runtime.kafka_offsets import BrokerError, GroupProgress
 from shared.runtime.settings import VARIABLE_PREFIX, Settings
 from shared.runtime.stop import StopReason
 from shared.runtime.system_clock import now_ms
-from shared.runtime.topics import TopicAdmin
+from shared.runtime.topics import TopicAdmin, specs
 from shared.simulation.scenario import build_scenario
 from shared.simulation.world import Setting
 from tests.chaos.ground import Ground
 from tests.chaos.member import Member, command_of
 from tests.chaos.outside import OUTSIDE, InTrueTime, Outside, Simulated
 
-PARTITIONS = 2
+PARTITIONS = 3
+"""As many as there are instances in a storm: whoever has none does nothing."""
 LOANS = 60
 DAYS = 400
 INTERVAL_MS = 250
@@ -37,6 +42,13 @@ SESSION_SECONDS = 6.0
 TRANSACTION_SECONDS = 10.0
 LOOK_SECONDS = 0.05
 START_SECONDS = 90.0
+QUIET_SECONDS, QUIET_FLOW_SECONDS = 0.5, 60.0
+SMALL_SEGMENTS = {
+    "segment.ms": "1000",
+    "min.cleanable.dirty.ratio": "0.01",
+    "delete.retention.ms": "100",
+    "max.compaction.lag.ms": "1000",
+}
 CRASHES = frozenset({StopReason.DOUBT.code, StopReason.FENCED.code, StopReason.FENCE_FAILED.code})
 """How a process may end by itself at any fault; a supervisor starts it again."""
 FINAL = frozenset(r.code for r in StopReason) - CRASHES - {StopReason.CORE_CRASHED.code}
@@ -66,8 +78,8 @@ class System:
         self.members: dict[str, Member] = {}
         self.codes: frozenset[int] = frozenset()
         self.problems: list[str] = []
-        self.modules: dict[str, list[str]] = {}
-        """Another program in place of a service's, by service: a broken build, a clock whose time can be stepped."""
+        self.modules: dict[str, list[str]] = {CLOCK: ["-m", "tests.chaos.stepped", str(folder / "step")]}
+        """Another program in place of a service's: a clock whose time can be stepped, in tests a broken build."""
         self._groups = GroupProgress(ground.address)
         self._tasks: list[asyncio.Task[None]] = []
         self._outside: Outside | None = None
@@ -80,6 +92,7 @@ class System:
     async def __aenter__(self) -> Self:
         async with TopicAdmin(self.observed) as admin:
             await admin.create()
+        await self._compact_often()
         await self._groups.__aenter__()
         for name in (*SERVICES, CLOCK):
             self.make(name, name).start()
@@ -101,6 +114,18 @@ class System:
                 await asyncio.to_thread(member.popen.wait)
         with suppress(BrokerError):
             await self._groups.__aexit__(None, None, None)
+
+    async def _compact_often(self) -> None:
+        """Give the changelogs small segments, so that they are compacted while the round is played."""
+        changelogs = {self.settings.changelog(service) for service in SERVICES}
+        wanted = {spec.name: {**spec.config, **SMALL_SEGMENTS} for spec in specs(self.settings)}
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.ground.address)
+        await admin.start()
+        try:
+            topic = ConfigResourceType.TOPIC
+            await admin.alter_configs([ConfigResource(topic, name, wanted[name]) for name in changelogs])
+        finally:
+            await admin.close()
 
     # --- processes
 
@@ -138,11 +163,9 @@ class System:
         await self.until(lambda: at_work(member), START_SECONDS, f"{name} gets partitions")
         return member
 
-    async def remove(self, member: Member) -> int:
-        """Tell an instance to end for good, and return its exit code."""
-        member.wanted = False
-        code = await member.end()
-        await self.until(lambda: member.popen is None, 10, f"{member.name} is buried")
+    async def remove(self, member: Member, how: int = SIGTERM) -> int:
+        """End an instance for good, and return its exit code."""
+        code = await self.down(member, how)
         del self.members[member.name]
         return code
 
@@ -246,7 +269,11 @@ class System:
 
     async def close(self) -> list[str]:
         """Let everything flow once more, end all processes as an operator does, and return what went wrong."""
-        for member in (self.clock, *(m for m in self.members.values() if m is not self.clock)):
+        assert self._outside is not None
+        self._outside.quiet = True
+        await asyncio.sleep(QUIET_SECONDS)
+        await self.flow(QUIET_FLOW_SECONDS)
+        for member in self.members.values():
             member.wanted = False
         for name in (CLOCK, *SERVICES):
             code = await self.members[name].end()
