@@ -20,6 +20,7 @@ from shared.contract.loans import LoanOpened
 from shared.kernel.step import Verdict
 from shared.runtime.log_lines import configure, count_lines_with
 from shared.runtime.log_redaction import FIELDS, name_of
+from shared.runtime.stop import StopReason
 from tests.house.tree import ROOT, parsed, python_files
 
 CANARY = "CANARY"
