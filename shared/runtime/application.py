@@ -11,6 +11,7 @@ import faust
 import structlog
 from faust.sensors import Monitor
 
+from shared.contract.ticks import TimeMode
 from shared.engine.census import Count
 from shared.engine.processor import Processor
 from shared.runtime.census import Census
@@ -22,6 +23,7 @@ from shared.runtime.metric_catalogue import ENDS
 from shared.runtime.metrics import CLEAN_END, KILLED_END
 from shared.runtime.past_ends import PastEnds
 from shared.runtime.private_attributes import shorten_concurrent_backoff
+from shared.runtime.readiness import obstacle
 from shared.runtime.recovery import EpochTable, EpochTableManager
 from shared.runtime.settings import Settings
 from shared.runtime.shell import Shell
@@ -33,7 +35,6 @@ from shared.runtime.vital_signs import VitalSigns
 CONCURRENT_BACKOFF_SECONDS: Final = 0.002
 HEARTBEAT_SECONDS: Final = 1.0
 STILL_SECONDS: Final = 30.0
-STUCK_SECONDS: Final = 30.0
 STORE_OPTIONS: Final = {
     "block_cache_size": 64 * 1024 * 1024,
     "write_buffer_size": 16 * 1024 * 1024,
@@ -95,12 +96,13 @@ class ServiceApp(faust.App):  # type: ignore[misc]
             return "draining: told to end"
         if not self.shell.accepting:
             return "partitions are being assigned or recovered"
+        now, true_time = monotonic(), self.shell.settings.mode is TimeMode.WALL
         for worker in list(self.shell.workers.values()):
             loop, since = worker.loop, worker.waiting_since
-            if loop is None or loop.waiting is None or since is None or monotonic() - since < STUCK_SECONDS:
-                continue
-            what = loop.waiting
-            return f"partition {worker.partition} waits for {what.what} {what.topic}{what.policy}"
+            waiting, waited = (None, None) if loop is None else (loop.waiting, None if since is None else now - since)
+            found = obstacle(worker.partition, waiting, waited, now - worker.settled_at, true_time=true_time)
+            if found is not None:
+                return found
         return None
 
 

@@ -46,6 +46,7 @@ class PartitionWorker:
         self.loop: EpochLoop[Any] | None = None
         self.news = asyncio.Event()
         self.waiting_since: float | None = None
+        self.settled_at = monotonic()
         self._reporter = reporter
         self._metrics = metrics
         self._crash_points = crash_points
@@ -57,6 +58,7 @@ class PartitionWorker:
     def start(self, loop: EpochLoop[Any]) -> None:
         """Go to work on a loop whose inputs were sought to its progress."""
         self.loop = loop
+        self.settled_at = monotonic()
         self._accepting = True
         self._task = asyncio.get_running_loop().create_task(self._run(loop), name=f"partition-{self.partition}")
 
@@ -124,7 +126,7 @@ class PartitionWorker:
         if transaction.durable:
             self._crash_points.pass_by(CrashPoint.AFTER_STORE)
         self._reporter.note(self.partition, transaction.progress)
-        done = monotonic()
+        self.settled_at = done = monotonic()
         self._metrics.saw_transaction(transaction, done - started, epoch_seconds=done - began, origins=origins)
 
     async def _commit(self, transaction: Transaction, marked: Mapping[str, Headers]) -> int:
