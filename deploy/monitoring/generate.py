@@ -9,8 +9,9 @@ from pathlib import Path
 from deploy.monitoring.dashboards import dashboards
 from deploy.monitoring.rules import alert_rules, as_yaml, burn_alerts, recording_rules, rule_tests
 from deploy.monitoring.runbooks import drills, index, runbook
-from deploy.monitoring.sources import DEPLOY, load_alerts, load_objectives
+from deploy.monitoring.sources import DEPLOY, load_alerts, load_objectives, load_outcomes
 
+ALERTS = "../alerts/duecourse.yml"
 FROM = "Generated from deploy/alerts.toml and deploy/slo.toml by `make monitoring`; edits here are lost."
 
 
@@ -21,9 +22,10 @@ def documents() -> dict[Path, str]:
     found = {
         Path("prometheus/rules/objectives.yml"): as_yaml(recording_rules(objectives), FROM),
         Path("prometheus/alerts/duecourse.yml"): as_yaml(alert_rules(alerts), FROM),
-        Path("prometheus/tests/alerts_test.yml"): as_yaml(rule_tests(alerts, "../alerts/duecourse.yml"), FROM),
+        Path("prometheus/tests/alerts_test.yml"): as_yaml(rule_tests(alerts, ALERTS, long=False), FROM),
+        Path("prometheus/tests/long_alerts_test.yml"): as_yaml(rule_tests(alerts, ALERTS, long=True), FROM),
         Path("runbooks/README.md"): index(alerts),
-        Path("drills.md"): drills(alerts),
+        Path("drills.md"): drills(alerts, load_outcomes()),
     }
     found |= {Path(f"runbooks/{alert.name}.md"): runbook(alert) for alert in alerts}
     found |= {

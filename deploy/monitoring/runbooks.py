@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from deploy.monitoring.sources import Alert
+from deploy.monitoring.sources import Alert, Outcome
 
 HEADINGS = (
     "What fires", "What borrowers and lenders notice", "First three queries", "Likely causes", "Mitigate", "Fix",
@@ -48,24 +49,51 @@ def index(alerts: Sequence[Alert]) -> str:
     )
 
 
-def drills(alerts: Sequence[Alert]) -> str:
+HEALED_BY: Final = {
+    "wait": "nothing: it ends by itself",
+    "abort transaction": "`kafka-transactions.sh abort`, or the producer ends it",
+    "end the crash loop": "whatever makes the process end is taken away; the process manager starts it",
+    "step the clock back": "the machine's time is put right",
+    "full speed": "the import ends, or instances are added",
+    "discard dead letters": "`duecourse dead-letters discard COORDINATES --broker HOST:PORT --reason TEXT`",
+    "start outreach": "`duecourse outreach start --broker HOST:PORT --reason TEXT`",
+    "end the other build": "the roll-out is finished or rolled back",
+    "start auditor": "`duecourse check --every-minutes 60 --broker HOST:PORT --health HOST:PORT`",
+}
+_HEAD: Final = """# Drills
+
+One row per alert: a fault that `python -m tests.drills` puts into a running system (Kafka, six processes, lenders,
+gateways, Prometheus, Alertmanager, a pager), the query that shows it, what heals it, and how the newest run of the row
+ended: after how many seconds Alertmanager had told the pager (or the tickets), of how many it may take, and after how
+many more, from the cure on, the alert was over. A row passes when that happened, the query had an answer meanwhile, and
+nothing else paged until the cure had worked. What did page is named; budgets' own alerts (`Objective...`) do not fail a
+row: where history is minutes long, their hour's window is minutes long too. Rules are evaluated every five seconds.
+*Hastened* by N: windows and patience of this alert's rule were N times shorter (never below 20 s), expression and
+thresholds unchanged.
+Where no fault is safe or quick enough, the row says what stands in; every alert has rule tests.
+
+"""
+
+
+def drills(alerts: Sequence[Alert], outcomes: Mapping[str, Outcome]) -> str:
     """Return the table of drills."""
-    rows = [_drill(alert) for alert in alerts]
-    head = (
-        "# Drills\n\nOne row per alert: a fault that `python -m tests.drills` puts into a running system, the time\n"
-        "within which the alert must reach Alertmanager, the query that shows it, and what heals it. Where no\n"
-        "fault is safe or quick enough, the row says what stands in; every alert has rule tests.\n\n"
+    heading = (
+        "| alert | fault | hastened | shown by | healed by | told after | over after | paged beside it | verdict |"
     )
-    return (
-        head
-        + "| alert | fault | within | shown by | healed by |\n| --- | --- | --- | --- | --- |\n"
-        + "\n".join(rows)
-        + "\n"
-    )
+    rows = [_drill(alert, outcomes.get(alert.name)) for alert in alerts]
+    return _HEAD + "\n".join([heading, "| --- " * 9 + "|", *rows]) + "\n"
 
 
-def _drill(alert: Alert) -> str:
-    if alert.drill is None:
-        return f"| {alert.name} | none | | | {alert.undrilled} |"
-    shown = alert.queries[0].replace("|", "&#124;")
-    return f"| {alert.name} | {alert.drill.fault} | {alert.drill.within} | `{shown}` | {alert.drill.heal} |"
+def _drill(alert: Alert, outcome: Outcome | None) -> str:
+    drill = alert.drill
+    if drill is None:
+        return f"| {alert.name} | none: {alert.undrilled} | | | | | | | not drilled |"
+    shown = f"`{alert.queries[0].replace('|', '&#124;')}`"
+    heal = HEALED_BY.get(drill.heal) or f"`duecourse run {drill.heal.removeprefix('start ')} --broker HOST:PORT`"
+    cells = [alert.name, drill.fault, f"{drill.hasten} times" if drill.hasten > 1 else "", shown, heal]
+    if outcome is None:
+        return f"| {' | '.join([*cells, '', '', '', 'not run'])} |"
+    told = f"{outcome.told} s of {drill.within}" if outcome.told is not None else "never"
+    over = f"{outcome.over} s" if outcome.over is not None else "stays" if drill.stays else "never"
+    verdict = "pass" if outcome.passed else "FAIL"
+    return f"| {' | '.join([*cells, told, over, ', '.join(outcome.beside) or 'nothing', verdict])} |"

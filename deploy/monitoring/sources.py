@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,11 +40,28 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
-    """How the alert is made to fire on a running system, and how that is undone: names of `tests/drills/faults.py`."""
+    """How the alert is made to fire on a running system, and how that is undone: names of `tests/drills/faults.py`.
+
+    `within` bounds the time until somebody is told. `hasten` makes the alert's windows and its patience that many times
+    shorter in the drill, thresholds unchanged. `stays`: it cannot end, because what was done stays on record.
+    """
 
     fault: str
     heal: str
     within: str
+    hasten: int = 1
+    stays: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a row of the drills ended: after how many seconds somebody was told, and after how many it was over."""
+
+    told: int | None = None
+    over: int | None = None
+    beside: tuple[str, ...] = ()
+    shown: bool
+    passed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +104,25 @@ def load_objectives(path: Path = DEPLOY / "slo.toml") -> tuple[Objective, ...]:
 def load_alerts(path: Path = DEPLOY / "alerts.toml") -> tuple[Alert, ...]:
     """Return the alerts that people wrote; those of the objectives follow from `slo.toml`."""
     return tuple(_alert(entry) for entry in tomllib.loads(path.read_text())["alerts"])
+
+
+def load_outcomes(path: Path = DEPLOY / "drills.toml") -> dict[str, Outcome]:
+    """Return how the newest run of each drill ended, by alert; nothing before the first run."""
+    if not path.is_file():
+        return {}
+    found = tomllib.loads(path.read_text())
+    return {name: Outcome(**{**entry, "beside": tuple(entry.get("beside", ()))}) for name, entry in found.items()}
+
+
+def save_outcomes(outcomes: Mapping[str, Outcome], path: Path = DEPLOY / "drills.toml") -> None:
+    """Keep how drills ended; rows of other drills stay as they were."""
+    lines = ["# Written by `python -m tests.drills --record`: how each drill ended when it was last run.", ""]
+    for name, it in sorted((load_outcomes(path) | dict(outcomes)).items()):
+        lines.append(f"[{name}]")
+        lines += [f"{part} = {value}" for part in ("told", "over") if (value := getattr(it, part)) is not None]
+        lines += [f"beside = {json.dumps(it.beside)}", f"shown = {json.dumps(it.shown)}"]
+        lines += [f"passed = {json.dumps(it.passed)}", ""]
+    path.write_text("\n".join(lines))
 
 
 def _alert(entry: dict[str, Any]) -> Alert:

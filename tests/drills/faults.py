@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from shared.contract.base import Channel
+from shared.contract.base import Channel, Event
+from shared.contract.codec import Rejected
+from shared.contract.loans import LoanOpened, LoanTerms, Obligor, Role
 from shared.contract.outcomes import Outcome, OutreachOutcome
+from shared.contract.outreach import OUTREACH, PermitGranted
 from shared.contract.people import BorrowerProfile
 from shared.contract.repayments import REPAYMENTS
 from shared.kernel.ids import derive_id
 from shared.kernel.zones import DAY_MS, HOUR_MS
-from shared.runtime.records import Deployment, publisher
+from shared.runtime.records import Deployment, publisher, read_records
 from shared.runtime.system_clock import now_ms
 from shared.simulation.desk import publication
-from tests.drills.traffic import House, garbage
+from tests.drills.traffic import House, Member, garbage
 
-REASON_SECONDS = 8.0
+LIVES_SECONDS = 5.0
+JOINS_SECONDS = 20.0
+SETTLES_SECONDS = 15.0
+STANDS_SECONDS, GOES_SECONDS = 1.2, 0.04
+IMPORTED = 30_000
 
 
 @dataclass
@@ -61,31 +73,162 @@ def start(name: str) -> Act:
     return act
 
 
-def pause(name: str, how: int) -> Act:
-    """Let a process stand still, or go on."""
+async def end_background(scene: Scene) -> None:
+    """End what a fault has left running."""
+    task = scene.left.pop("background")
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def crash_loop(name: str) -> Act:
+    """Let a process end again and again, a few seconds after each start, as at a fact that it cannot bear."""
+
+    async def go_on(member: Member) -> None:
+        while True:
+            await asyncio.to_thread(member.end, signal.SIGKILL)
+            member.start()
+            await asyncio.sleep(LIVES_SECONDS)
 
     async def act(scene: Scene) -> None:
-        scene.house.members[name].signal(how)
+        scene.house.down.add(name)
+        scene.left["background"] = asyncio.create_task(go_on(scene.house.members[name]))
 
     return act
+
+
+async def end_crash_loop(scene: Scene) -> None:
+    """Take away what made it end."""
+    await end_background(scene)
+    await start("escalation")(scene)
+
+
+def slow_import(name: str, facts: Callable[[int], Event]) -> Act:
+    """Give a process a thirtieth of a core, and import more than it can then apply in minutes."""
+
+    async def slow(member: Member) -> None:
+        try:
+            while True:
+                member.signal(signal.SIGSTOP)
+                await asyncio.sleep(STANDS_SECONDS)
+                member.signal(signal.SIGCONT)
+                await asyncio.sleep(GOES_SECONDS)
+        finally:
+            member.signal(signal.SIGCONT)
+
+    async def act(scene: Scene) -> None:
+        scene.left["background"] = asyncio.create_task(slow(scene.house.members[name]))
+        async with publisher(scene.deployment) as sender:
+            for number in range(IMPORTED):
+                event = facts(number)
+                said = publication(event, derive_id("drill-import", name, number), "/lenders/import", now_ms())
+                await sender.send(said.topic, said.key, said.value, said.headers)
+
+    return act
+
+
+def boarded(number: int) -> Event:
+    """A loan that nobody owes anything on."""
+    terms = LoanTerms(
+        lender_id="import", obligors=(Obligor(borrower_id=f"b-import-{number}", role=Role.BORROWER),), currency="USD",
+        product="term", accounting_zone="America/New_York", jurisdiction="US-NY",
+    )  # fmt: skip
+    return LoanOpened(loan_id=f"l-import-{number}", terms=terms)
+
+
+def profiled(number: int) -> Event:
+    """A person whom nobody wants to reach."""
+    return BorrowerProfile(
+        borrower_id=f"b-profile-{number}", revision=1, zones=("UTC",), jurisdictions=("GB",), contact_points=()
+    )
 
 
 async def wait(_scene: Scene) -> None:
     """Do nothing: it ends by itself."""
 
 
-async def kill_four_times(scene: Scene) -> None:
-    """Kill a service again and again, each time after it has come up."""
-    member = scene.house.members["reminder"]
-    for _ in range(4):
-        await asyncio.to_thread(member.end, signal.SIGKILL)
-        member.start()
-        await asyncio.sleep(REASON_SECONDS)
-
-
 async def throw_garbage(scene: Scene) -> None:
-    """Publish repayments that nobody can read."""
-    await garbage(scene.deployment, 5)
+    """Publish repayments of known loans that nobody can read."""
+    await garbage(scene.deployment, [f"l{os.getpid()}-{number}" for number in range(1, 6)])
+
+
+def command(*words: str) -> Act:
+    """Do what an operator would type."""
+
+    async def act(scene: Scene) -> None:
+        where = ("--broker", scene.deployment.broker, "--prefix", scene.deployment.prefix)
+        await asyncio.to_thread(_type, *words, *where)
+
+    return act
+
+
+def _type(*words: str) -> str:
+    done = subprocess.run([sys.executable, "-m", "services.cli", *words], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+async def discard_dead_letters(scene: Scene) -> None:
+    """Discard each open dead letter, as an operator would who knows that the records were wrong."""
+    where = ("--broker", scene.deployment.broker, "--prefix", scene.deployment.prefix)
+    listed = await asyncio.to_thread(_type, "dead-letters", "list", "--open", *where)
+    for line in listed.splitlines()[:-1]:
+        coordinates = line.split()[0]
+        await asyncio.to_thread(_type, "dead-letters", "discard", coordinates, "--reason", "drill", *where)
+
+
+async def clock_that_will_step(scene: Scene) -> None:
+    """Let the clock's own machine time jump by forty seconds while it runs."""
+    scene.house.folder.joinpath("time").write_text("+0s")
+    await restart("clock", scene, faketime(scene.house.folder / "time"))
+    await asyncio.sleep(SETTLES_SECONDS)
+    scene.house.folder.joinpath("time").write_text("+40s")
+
+
+async def step_back(scene: Scene) -> None:
+    """Put the clock's machine time right; it believes it again by itself."""
+    scene.house.folder.joinpath("time").write_text("+0s")
+
+
+def faketime(file: Path) -> dict[str, str]:
+    """Return the environment in which a process tells the time as a file says, and counts seconds as everybody does."""
+    (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+    return {
+        "LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }  # fmt: skip
+
+
+async def restart(name: str, scene: Scene, environment: dict[str, str]) -> None:
+    """Start a process anew in another environment."""
+    await stop(name)(scene)
+    scene.house.members[name].environment = environment
+    await start(name)(scene)
+
+
+async def other_build(scene: Scene) -> None:
+    """Roll one service out that calls itself another build."""
+    told = scene.house.folder / "other-build/duecourse-99.0.0.dist-info"
+    told.mkdir(parents=True, exist_ok=True)
+    told.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: duecourse\nVersion: 99.0.0\n")
+    await restart("escalation", scene, {"PYTHONPATH": str(told.parent)})
+
+
+async def end_other_build(scene: Scene) -> None:
+    """Roll it back."""
+    await restart("escalation", scene, {})
+
+
+async def forge_permit(scene: Scene) -> None:
+    """Write onto the gate's topic what only the gate may: a permit that was granted before, once more."""
+    async with aclosing(read_records(scene.deployment, [OUTREACH])) as records:
+        async for record in records:
+            decoded = record.decode()
+            if not isinstance(decoded, Rejected) and isinstance(decoded.data, PermitGranted):
+                event = decoded.data.model_copy(update={"permit_id": derive_id("forged", decoded.data.permit_id)})
+                break
+    said = publication(event, derive_id("forged", event.permit_id), "/rate_limiter/0", now_ms())
+    async with publisher(scene.deployment) as sender:
+        await (await sender.send(said.topic, said.key, said.value, said.headers))
 
 
 async def open_transaction(scene: Scene) -> None:
@@ -131,27 +274,36 @@ def _profile() -> bytes | None:
 
 
 async def guests(scene: Scene) -> None:
-    """Let a second instance join and leave, six times."""
-    for number in range(3):
-        guest = scene.house.add_service("reminder", f"guest-{number}")
+    """Let a second instance join and leave, three times."""
+    guest = scene.house.members["guest"]
+    for _ in range(3):
         guest.start()
-        await asyncio.sleep(3 * REASON_SECONDS)
-        scene.house.down.add(guest.name)
+        await asyncio.sleep(JOINS_SECONDS)
         await asyncio.to_thread(guest.end)
-        await asyncio.sleep(2 * REASON_SECONDS)
+        await asyncio.sleep(SETTLES_SECONDS)
 
 
 SERVICES = ("reminder", "escalation", "credit_report", "rate_limiter", "clock", "auditor")
 FAULTS: dict[str, Act] = {
     **{f"stop {name}": stop(name) for name in SERVICES},
     **{f"start {name}": start(name) for name in SERVICES},
-    "pause credit_report": pause("credit_report", signal.SIGSTOP),
-    "resume credit_report": pause("credit_report", signal.SIGCONT),
-    "kill reminder four times": kill_four_times,
+    "escalation crash-loops": crash_loop("escalation"),
+    "end the crash loop": end_crash_loop,
+    "import before a slow reminder": slow_import("reminder", boarded),
+    "import before a slow gate": slow_import("rate_limiter", profiled),
+    "full speed": end_background,
+    "the clock's machine steps": clock_that_will_step,
+    "step the clock back": step_back,
     "garbage": throw_garbage,
+    "discard dead letters": discard_dead_letters,
     "open transaction": open_transaction,
     "abort transaction": abort_transaction,
     "agency calls at night": call_at_night,
     "guests come and go": guests,
+    "another build beside ours": other_build,
+    "end the other build": end_other_build,
+    "stop outreach": command("outreach", "stop", "--reason", "drill"),
+    "start outreach": command("outreach", "start", "--reason", "drill"),
+    "foreign writer": forge_permit,
     "wait": wait,
 }

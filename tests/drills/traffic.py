@@ -8,14 +8,14 @@ import shutil
 import signal as signals
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from shared.contract.arrangements import ARRANGEMENTS, HoldPlaced
-from shared.contract.base import Amounts, Channel, Event, HoldReason
+from shared.contract.base import Amounts, Channel, Event
 from shared.contract.loans import InstalmentScheduled, LoanOpened, LoanTerms, Obligor, Role
 from shared.contract.outcomes import Outcome, OutreachOutcome
 from shared.contract.outreach import OUTREACH, PermitGranted, PermitWithdrawn
@@ -54,13 +54,17 @@ class Member:
     disk: Path
     log: Path
     port: int
+    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, or start it again."""
         command = dying_with_starter([sys.executable, "-m", "services.cli", *self.arguments])
         with self.log.open("ab") as out:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                env={**os.environ, **self.environment},
+            )  # fmt: skip
 
     def signal(self, how: int) -> None:
         """Send it a signal."""
@@ -107,14 +111,17 @@ class House:
         return member
 
     def start(self) -> None:
-        """Start every service, the clock and the auditor."""
+        """Start every service, the clock and the auditor; a guest, a second reminder, waits."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for service in SERVICES:
             self.add_service(service)
         self.add(CLOCK, "run", CLOCK)
         self.add("auditor", "check", "--every-minutes", "1")
+        self.add_service("reminder", "guest")
+        self.down.add("guest")
         for member in self.members.values():
-            member.start()
+            if member.name not in self.down:
+                member.start()
 
     def add_service(self, service: str, name: str = "") -> Member:
         """Name one more instance of a service."""
@@ -241,22 +248,11 @@ async def _act(gateway: Participant, permit: PermitGranted, *, used: bool) -> No
     await gateway.publish(said.topic, said.key, said.value, said.headers)
 
 
-async def garbage(deployment: Deployment, count: int) -> None:
+async def garbage(deployment: Deployment, loans: Sequence[str]) -> None:
     """Publish repayments that nobody can read."""
     async with publisher(deployment) as sender:
-        for number in range(count):
-            await sender.send(REPAYMENTS, f"l-garbled-{number}".encode(), b"{")
-
-
-async def hold(deployment: Deployment, loan: str) -> None:
-    """Place one hold, so that a fact of a topic otherwise silent comes by."""
-    event = HoldPlaced(
-        loan_id=loan, hold_id=f"{loan}-h", revision=1, reason=HoldReason.DISPUTE, from_ms=now_ms(),
-    )  # fmt: skip
-    async with publisher(deployment) as sender:
-        said = publication(event, derive_id("drill", loan), "/lenders/drill", now_ms())
-        assert (said.topic, said.key is None) == (ARRANGEMENTS, False)
-        await sender.send(said.topic, said.key, said.value, said.headers)
+        for loan in loans:
+            await sender.send(REPAYMENTS, loan.encode(), b"{")
 
 
 async def until_cancelled(*tasks: asyncio.Task[None]) -> None:

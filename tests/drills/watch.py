@@ -1,0 +1,163 @@
+"""Prometheus, Alertmanager and a pager over one deployment: what a drill judges by."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from deploy.monitoring.sources import DEPLOY, Alert
+from shared.runtime.local_kafka.network import free_port
+
+EVALUATED_EVERY = "5s"
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DURATION = re.compile(r"\b(\d+)([smhdw])\b")
+
+
+def seconds_of(text: str) -> float:
+    """Return the seconds of `3m` or `90s`."""
+    return float(text[:-1]) * _UNITS[text[-1]]
+
+
+def hastened(text: str, times: int) -> str:
+    """Return an expression or a duration with every duration in it that many times shorter, but never below 20 s."""
+
+    def shorter(found: re.Match[str]) -> str:
+        seconds = int(found[1]) * _UNITS[found[2]]
+        return found[0] if seconds <= 20 else f"{max(20, seconds // times)}s"
+
+    return _DURATION.sub(shorter, text)
+
+
+@dataclass
+class Pager:
+    """What Alertmanager really sent, by receiver: the names of firing alerts and the instant of each message."""
+
+    told: list[tuple[float, str, str]] = field(default_factory=list)
+
+    def listen(self, stack: ExitStack) -> int:
+        """Take messages in until the stack is closed; return the port."""
+        told = self.told
+
+        class Inbox(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                names = {it["labels"]["alertname"] for it in message["alerts"] if it["status"] == "firing"}
+                told.extend((monotonic(), self.path.strip("/"), name) for name in sorted(names))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Messages are kept, not printed."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Inbox)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        stack.callback(server.shutdown)
+        return int(server.server_address[1])
+
+    def since(self, instant: float, receiver: str) -> dict[str, float]:
+        """Return which alerts a receiver was told of since an instant, and after how many seconds first."""
+        found: dict[str, float] = {}
+        for at, where, name in self.told:
+            if at >= instant and where == receiver:
+                found.setdefault(name, at - instant)
+        return found
+
+
+@dataclass
+class Watch:
+    """Where Prometheus and Alertmanager answer, and what the pager was told."""
+
+    prometheus: str
+    alertmanager: str
+    pager: Pager
+
+    def active(self) -> dict[str, str]:
+        """Return the alerts that Alertmanager holds and does not inhibit, with their severities."""
+        found = _json(f"{self.alertmanager}/api/v2/alerts?active=true&inhibited=false")
+        return {alert["labels"]["alertname"]: alert["labels"]["severity"] for alert in found}
+
+    def shows(self, query: str) -> bool:
+        """Whether a query has an answer that is not empty."""
+        asked = urllib.parse.urlencode({"query": query})
+        return bool(_json(f"{self.prometheus}/api/v1/query?{asked}")["data"]["result"])
+
+
+async def until(done: Callable[[], bool], seconds: float) -> float | None:
+    """Return after how many seconds a condition held, None when it never did."""
+    began = monotonic()
+    while monotonic() - began < seconds:
+        if await asyncio.to_thread(done):
+            return monotonic() - began
+        await asyncio.sleep(1)
+    return None
+
+
+def start_watch(folder: Path, targets: Sequence[int], alerts: Sequence[Alert], stack: ExitStack) -> Watch:
+    """Start a pager, Alertmanager and Prometheus over processes of this machine, with the deployment's own files."""
+    prometheus, alertmanager, pager = free_port(), free_port(), Pager()
+    _write_configuration(folder, targets, {a.name: a for a in alerts}, (prometheus, alertmanager, pager.listen(stack)))
+    name = "prometheus-alertmanager" if shutil.which("prometheus-alertmanager") else "alertmanager"
+    _start(folder, stack, [
+        name, f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'alertmanager'}",
+        f"--web.listen-address=127.0.0.1:{alertmanager}", "--cluster.listen-address=",
+    ])  # fmt: skip
+    _start(folder, stack, [
+        "prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'prometheus'}",
+        f"--web.listen-address=127.0.0.1:{prometheus}",
+    ])  # fmt: skip
+    sys.stderr.write(f"Prometheus: http://127.0.0.1:{prometheus}, Alertmanager: http://127.0.0.1:{alertmanager}\n")
+    return Watch(f"http://127.0.0.1:{prometheus}", f"http://127.0.0.1:{alertmanager}", pager)
+
+
+def _write_configuration(
+    folder: Path, targets: Sequence[int], alerts: Mapping[str, Alert], ports: tuple[int, int, int]
+) -> None:
+    prometheus, alertmanager, pager = ports
+    config = (DEPLOY / "prometheus/prometheus.yml").read_text().replace("/etc/prometheus/alerts", str(folder))
+    config = config.replace("/etc/prometheus", str(DEPLOY / "prometheus"))
+    config = config.replace(f"{folder}/*.yml", f"{folder}/alerts.rules.yml")
+    config = config.replace("alertmanager:9093", f"127.0.0.1:{alertmanager}")
+    config = config.replace("localhost:9090", f"127.0.0.1:{prometheus}")
+    named = json.dumps([f"127.0.0.1:{port}" for port in targets])
+    config = re.sub(r"targets:\n(?: +- [a-z_]+:8080\n)+", f"targets: {named}\n", config)
+    (folder / "prometheus.yml").write_text(config)
+    routes = (DEPLOY / "alertmanager/alertmanager.yml").read_text().replace("pager:8080", f"127.0.0.1:{pager}")
+    (folder / "alertmanager.yml").write_text(routes)
+    yaml = YAML()
+    rules = yaml.load((DEPLOY / "prometheus/alerts/duecourse.yml").read_text())
+    for group in rules["groups"]:
+        group["interval"] = EVALUATED_EVERY
+        for rule in group["rules"]:
+            drill = alerts[rule["alert"]].drill if rule["alert"] in alerts else None
+            if drill is not None and drill.hasten > 1:
+                rule["expr"], rule["for"] = (hastened(rule[part], drill.hasten) for part in ("expr", "for"))
+    with (folder / "alerts.rules.yml").open("w") as out:
+        yaml.dump(rules, out)
+
+
+def _start(folder: Path, stack: ExitStack, command: list[str]) -> None:
+    log = stack.enter_context((folder / f"{Path(command[0]).name}.log").open("wb"))
+    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    stack.callback(process.wait)
+    stack.callback(process.terminate)
+
+
+def _json(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=10) as told:
+        return json.load(told)
