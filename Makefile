@@ -72,7 +72,7 @@ bench: setup ## speed and size on this machine, beside a naive stock-Faust app
 
 .PHONY: lock
 lock: $(PACKAGES_STAMP) ## choose new versions for the lock file, for all supported Pythons
-	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra dev --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra dev --extra tracing --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file $(LOCK)
 
 .PHONY: clean

@@ -31,6 +31,22 @@ _OPTIONAL: Final = ("datacontenttype", "subject", "time", "replaces")
 
 UNREADABLE_HEADER: Final = "duecourse-unreadable"
 """First header of what stands for a record whose bytes a reader could not take apart; its value says why."""
+UNREADABLE_BECAUSE: Final = frozenset({
+    "a header has no name",
+    "a number in the record has no end",
+    "a part of the record is longer than the record",
+    "a record's length does not fit its batch",
+    "a snappy block has no length",
+    "no codec has the number that the batch names",
+    "the batch has bytes after its last record",
+    "the compressed batch is cut off, or comes to more than is opened",
+    "the compressed batch is damaged, or comes to more than is opened",
+    "the compressed batch says that it comes to more than is opened",
+    "the record claims an offset that is not its place in the batch",
+    "the record has bytes after its last header",
+    "the record's number of headers is impossible",
+})  # fmt: skip
+"""What a reader may say; any other text in that header is a producer's, and is not repeated."""
 
 _to_json: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 """Kept: `json.dumps` would make an encoder for every event."""
@@ -117,7 +133,8 @@ def decode_key(key: bytes | None) -> str | None:
 
 def _decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> Envelope:
     if headers and headers[0][0] == UNREADABLE_HEADER:
-        _fail(DeadReason.UNREADABLE_RECORD, (headers[0][1] or b"").decode(errors="replace")[:200])
+        why = (headers[0][1] or b"").decode(errors="replace")
+        _fail(DeadReason.UNREADABLE_RECORD, why if why in UNREADABLE_BECAUSE else "a header claims so")
     if not value:
         _fail(DeadReason.EMPTY, "the record has no value")
     if len(value) > VALUE_BYTES_MAX:
@@ -265,7 +282,25 @@ def _validate(model: type[Event], value: bytes) -> Event:
 
 def _first_error(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"[:300]
+    names = _field_names(error.title)
+    where = ".".join(str(part) if isinstance(part, int) or part in names else "(unknown)" for part in first["loc"])
+    return f"{where}: {first['msg']}"[:300]
+
+
+@lru_cache(maxsize=256)
+def _field_names(title: str) -> frozenset[str]:
+    """Return all names that a location within the model of that title may consist of: others are a producer's own."""
+    model = next((m for m in EVENTS.values() if title in {m.__name__, _wrapper(m).__name__}), None)
+    found: set[str] = {"data"}
+    pending: list[Any] = [] if model is None else [model.model_json_schema()]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, dict):
+            found.update(part.get("properties", {}))
+            pending.extend(part.values())
+        elif isinstance(part, list):
+            pending.extend(part)
+    return frozenset(found)
 
 
 def _check_key(model: type[Event], data: Event, key: bytes | None) -> None:

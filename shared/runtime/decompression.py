@@ -29,11 +29,11 @@ def decompress(codec: int, data: bytes, bytes_max: int = BYTES_MAX) -> bytes:
     """Return what was compressed; `codec` is the number in a batch's attributes. Raise `NotOpened`."""
     opener = _OPENERS.get(codec)
     if opener is None:
-        raise NotOpened(f"no codec has the number {codec}")
+        raise NotOpened("no codec has the number that the batch names")
     try:
         return opener(data, bytes_max)
     except (cramjam.DecompressionError, zlib.error) as error:
-        raise NotOpened(f"the compressed batch is damaged, or comes to more than {bytes_max} bytes") from error
+        raise NotOpened("the compressed batch is damaged, or comes to more than is opened") from error
 
 
 def _gzip(data: bytes, bytes_max: int) -> bytes:
@@ -43,7 +43,7 @@ def _gzip(data: bytes, bytes_max: int) -> bytes:
         member = zlib.decompressobj(_GZIP_WINDOW)
         found += member.decompress(data, bytes_max - len(found) + 1)
         if len(found) > bytes_max or not member.eof:
-            raise NotOpened(f"the compressed batch is cut off, or comes to more than {bytes_max} bytes")
+            raise NotOpened("the compressed batch is cut off, or comes to more than is opened")
         data = member.unused_data
     return bytes(found)
 
@@ -67,7 +67,7 @@ def _snappy(data: bytes, bytes_max: int) -> bytes:
 def _snappy_block(block: bytes, bytes_max: int) -> bytes:
     size = cramjam.snappy.decompress_raw_len(block)
     if size > bytes_max:
-        raise NotOpened(f"the compressed batch says that it comes to {size} bytes")
+        raise NotOpened("the compressed batch says that it comes to more than is opened")
     room = bytearray(size)
     return bytes(room[: cramjam.snappy.decompress_raw_into(block, room)])
 

@@ -13,10 +13,21 @@ import pytest
 from shared.contract import codec
 from shared.contract.base import AMOUNT_MINOR_MAX, Amounts
 from shared.contract.catalogue import EVENTS
-from shared.contract.codec import UNREADABLE_HEADER, DeadReason, Envelope, Rejected, decode, encode, key_of
+from shared.contract.codec import (
+    UNREADABLE_BECAUSE,
+    UNREADABLE_HEADER,
+    DeadReason,
+    Envelope,
+    Rejected,
+    decode,
+    encode,
+    key_of,
+)
 from shared.contract.examples import EXAMPLES, example
 from shared.contract.loans import BoardedInstalment, LoanBoarded
 from shared.contract.repayments import REPAYMENTS
+from shared.runtime import decompression, tolerant_parsing
+from tests.kafka.canaries import plant, require_none
 
 REPAYMENT = example("lending.repayment.received.v1")
 VALUE = encode(REPAYMENT)
@@ -134,10 +145,35 @@ def test_each_fault_has_its_reason(fault: str) -> None:
 
 def test_what_a_reader_could_not_take_apart_is_refused_by_name() -> None:
     """Whoever fetches marks such a record by its first header; a header of this name further behind means nothing."""
-    mark = (UNREADABLE_HEADER, b"a number has no end")
+    mark = (UNREADABLE_HEADER, b"a number in the record has no end")
     found = decode(REPAYMENTS, KEY, VALUE, (mark,))
-    assert found == Rejected(DeadReason.UNREADABLE_RECORD, "a number has no end")
+    assert found == Rejected(DeadReason.UNREADABLE_RECORD, "a number in the record has no end")
     assert isinstance(decode(REPAYMENTS, KEY, VALUE, (("other", b""), mark)), Envelope)
+
+
+def test_what_readers_say_is_what_may_be_said() -> None:
+    """Each text with which the readers refuse is on the codec's list, and nothing else is."""
+    raised = set()
+    for module in (tolerant_parsing, decompression):
+        text = Path(module.__file__).read_text()
+        raised |= set(re.findall(r'(?:_Broken|NotOpened)\(\s*"([^"]+)"', text))
+        raised |= set(re.findall(r'yield unreadable\([^"\n]*"([^"]+)"', text))
+        assert not re.search(r'(?:_Broken|NotOpened)\(f"', text)
+    assert raised == UNREADABLE_BECAUSE
+
+
+def test_a_detail_repeats_nothing_that_a_producer_wrote() -> None:
+    """Canaries in values, names of fields, keys, headers: no detail of a refusal holds one."""
+    refused = [
+        (record, found)
+        for record in plant().records
+        if isinstance(found := decode(record.topic, record.key, record.value, record.headers), Rejected)
+    ]
+    assert len(refused) > 300
+    require_none({f"{number} {found.reason}": found.detail for number, (_, found) in enumerate(refused)})
+    assert {found.detail for _, found in refused if "(unknown)" in found.detail} == {
+        "data.(unknown): Extra inputs are not permitted"
+    }
 
 
 def test_every_reason_of_the_codec_is_reached() -> None:
