@@ -73,7 +73,7 @@ class EpochLoop(Generic[S]):
         self._topology = deployment.topology
         self._limits = deployment.limits
         self._store = store
-        self._codec: StateCodec[S] = StateCodec(processor.state)
+        self._codec: StateCodec[S] = StateCodec(processor.state, processor.upgrades)
         self._due = DueIndex(store)
         self.service = processor.name
         self.partition = partition
@@ -374,6 +374,7 @@ class EpochLoop(Generic[S]):
             policy=self._policy_hash,
             counts=batch.counts(self._progress.counts, self._all_inputs),
             spent=dict(self._spent),
+            state_format=self._codec.format,
         )
         changes = batch.changes()
         if durable:

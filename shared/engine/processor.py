@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from shared.contract.base import Event
 from shared.contract.codec import DeadReason
 from shared.contract.ticks import Tick
+from shared.engine.state import Upgrade
 from shared.kernel.step import Step
 
 S = TypeVar("S")
@@ -67,7 +68,8 @@ class Processor(Generic[S]):
     """A service: what it reads and writes, what it keeps, how it decides.
 
     `reads` are logical topics in the order in which an epoch applies them; `owns` are those of them whose dead letters
-    this service writes (each topic has one owner).
+    this service writes (each topic has one owner). `upgrades` convert states of former formats, the oldest first:
+    whoever changes the shape of `state` keeps the former type and adds one.
     """
 
     name: str
@@ -77,3 +79,4 @@ class Processor(Generic[S]):
     owns: tuple[str, ...]
     state: type[S]
     decide: Decide[S]
+    upgrades: tuple[Upgrade, ...] = ()

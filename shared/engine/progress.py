@@ -63,6 +63,7 @@ class Progress:
     next ones to read. Ticks below `born_at_clock_offset` are older than the service and wake nobody. `build` and
     `policy` say what decided, `counts` are cumulative per input. `spent` is what the keys woken so far took of shared
     allowances, where a transaction ended in the middle of a tick: the rest of the tick must know, after a crash too.
+    `state_format` is the newest format in which states of the partition were written.
     """
 
     n: int
@@ -75,6 +76,7 @@ class Progress:
     counts: Mapping[str, Counts]
     format: int = FORMAT
     spent: Mapping[str, int] = field(default_factory=dict)
+    state_format: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,12 @@ def decode_progress(value: bytes) -> Progress:
     if progress.format != FORMAT:
         raise UnusableProgress(f"the progress record has format {progress.format}, this build reads {FORMAT}")
     return progress
+
+
+def require_readable(progress: Progress, state_format: int) -> None:
+    """Raise `UnusableProgress` when states were written in a newer format than a build's, before one is read."""
+    if progress.state_format > state_format:
+        raise UnusableProgress(f"states have format {progress.state_format}, this build reads {state_format}")
 
 
 def metadata(at: int, n: int) -> str:

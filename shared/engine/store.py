@@ -1,7 +1,8 @@
 """What a partition keeps: the protocol of a store, how its values are written, and a store in memory.
 
-Changelog and store hold the same keys: `s` + key holds a key's state as `wake_at` (big-endian milliseconds, 0 for
-never) followed by the encoded state; `p` is the progress record. The due index is derived from the values, so it is
+Changelog and store hold the same keys: `s` + key holds a key's state as eight bytes, of which the upper two are the
+state's format less one and the others `wake_at` (milliseconds, 0 for never), followed by the encoded state; `p` is the
+progress record. The due index is derived from the values, so it is
 kept by the store alone and never travels.
 """
 
@@ -16,6 +17,8 @@ from typing import Final, Protocol, TypeAlias
 STATE_PREFIX: Final = b"s"
 PROGRESS_KEY: Final = b"p"
 INSTANT: Final = Struct(">Q")
+FORMAT_SHIFT: Final = 48
+INSTANT_MASK: Final = (1 << FORMAT_SHIFT) - 1
 NEVER_MS: Final = 1 << 62
 """Later than every instant: the lower bound of an empty due index."""
 
@@ -25,8 +28,14 @@ Due: TypeAlias = tuple[int, bytes]
 
 def wake_at_of(value: bytes) -> int | None:
     """Return the instant that a state's value asks for, None for never."""
-    wake_at: int = INSTANT.unpack_from(value)[0]
+    wake_at: int = INSTANT.unpack_from(value)[0] & INSTANT_MASK
     return wake_at or None
+
+
+def format_of(value: bytes) -> int:
+    """Return the format in which a state was written, 1 for the first."""
+    head: int = INSTANT.unpack_from(value)[0]
+    return (head >> FORMAT_SHIFT) + 1
 
 
 def due_of(key: bytes, value: bytes | None) -> Due | None:

@@ -35,7 +35,7 @@ class Census:
         self._board = board
         self._count = count
         self._policies = policies
-        self._codec: StateCodec[Any] = StateCodec(shell.processor.state)
+        self._codec: StateCodec[Any] = StateCodec(shell.processor.state, shell.processor.upgrades)
         self._told: set[tuple[Metric, tuple[str, ...]]] = set()
 
     async def run(self) -> None:

@@ -23,6 +23,7 @@ from shared.engine.progress import (
     decode_progress,
     parse_metadata,
     require_history,
+    require_readable,
     resume,
 )
 from shared.engine.store import PROGRESS_KEY
@@ -140,6 +141,7 @@ class Shell:
                 progress = self._birth(partition, logs)
             starts = {t: logs.starts.get(TP(name, partition), 0) for t, name in self._physical.items()}
             require_history(progress, self.processor.clock, starts)
+            require_readable(progress, len(self.processor.upgrades) + 1)
         except ChangelogLost as error:
             stop(StopReason.CHANGELOG_LOST, f"partition {partition}: {error}")
         except HistoryLost as error:
