@@ -194,8 +194,9 @@ class Desk:
 
     def _behind(self, notice: Notice) -> tuple[str, ...]:
         """The facts that the notice rested on: named where what takes it back has no id, as a dead letter has none."""
-        named = {instalment_id for instalment_id, _ in notice.instalments}
-        return causes(item.fact_id for item in self.state.loan.instalments if item.instalment_id in named)
+        loan, named = self.state.loan, {instalment_id for instalment_id, _ in notice.instalments}
+        scheduled = causes(item.fact_id for item in loan.instalments if item.instalment_id in named)
+        return scheduled or causes([loan.boarding.fact_id] if loan.boarding is not None else [])
 
     def ask_clearance(self, case: Case, notice: Notice, picture: Picture) -> None:
         """Ask whether anything known about the person forbids the report."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -35,7 +35,20 @@ from tests.services.credit_report.bureau import (
     permit_of,
     person_held,
 )
-from tests.services.lending import DUE, LOAN, at, charged, closed, held, lifted, opened, paid, promised, scheduled
+from tests.services.lending import (
+    DUE,
+    LOAN,
+    at,
+    boarded,
+    charged,
+    closed,
+    held,
+    lifted,
+    opened,
+    paid,
+    promised,
+    scheduled,
+)
 
 
 def _opened(*more: object) -> list[tuple[int, object]]:
@@ -366,3 +379,15 @@ def test_p7_a_notice_taken_back_in_doubt_names_its_causes() -> None:
     (taken_back,) = turn.of(ContactWithdrawn)
     assert taken_back.reason is WithdrawalReason.FACT_IN_DOUBT
     assert taken_back.caused_by != ()
+
+
+def test_p7_a_notice_about_what_was_boarded_names_the_boarding_when_it_is_taken_back_in_doubt() -> None:
+    """What was boarded as unpaid has no fact of its own: the boarding is the cause that is named."""
+    bureau = Bureau(notice=lambda _: Way.SILENT)
+    moved_in = boarded(DUE - timedelta(days=5), ("old", DUE - timedelta(days=9), 100_000))
+    bureau.run(START, LEAD + HOUR_MS, [(START, moved_in)])
+    turn = bureau.driver.tick(LEAD + 2 * HOUR_MS, Unreadable(REPAYMENTS, LOAN, "not_json", f"{REPAYMENTS}/0/7"))
+    (taken_back,) = turn.of(ContactWithdrawn)
+    loan = bureau.driver.state.loan
+    assert loan.boarding is not None
+    assert taken_back.caused_by == (loan.boarding.fact_id,)
