@@ -6,18 +6,23 @@ import copy
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from shared.contract.base import Event
+from shared.contract.base import Amounts, Event
 from shared.contract.codec import UNREADABLE_HEADER, key_of
 from shared.contract.examples import EXAMPLES
+from shared.contract.loans import InstalmentScheduled, LoanOpened, Obligor, Role
+from shared.contract.people import BorrowerProfile
 from shared.contract.topics import CLOCK, SERVICES, TOPICS
 
 CANARY: Final = "canary"
 """Searched for in any case."""
 PERSONAL: Final = "Zoë CANARY Müller, +49 170 5550100, zoe.canary@example.org"
+LOAN: Final = "CANARY-loan-f"
+PERSON: Final = "CANARY-person-f"
 _OPAQUE: Final = "CANARY-"
 _WORD: Final = "canary-"
 
@@ -121,6 +126,19 @@ def record_of(event: Event, event_id: str) -> Planted:
     document = json.loads(event.model_dump_json(exclude_none=True))
     key = (key_of(event) or "").encode()
     return Planted(type(event).TOPICS[0], key, _bytes(cloud_event(event, document, event_id)))
+
+
+def flow() -> list[Event]:
+    """Return facts of a loan that is simply overdue, so that somebody is asked for and permitted."""
+    opened, profile = EXAMPLES[LoanOpened.TYPE], EXAMPLES[BorrowerProfile.TYPE]
+    terms = opened.terms.model_copy(update={"obligors": (Obligor(borrower_id=PERSON, role=Role.BORROWER),)})
+    return [
+        opened.model_copy(update={"loan_id": LOAN, "terms": terms}),
+        InstalmentScheduled(
+            loan_id=LOAN, instalment_id="CANARY-i", due_date=date(2024, 2, 12), amounts=Amounts(principal_minor=90_000)
+        ),
+        profile.model_copy(update={"borrower_id": PERSON}),
+    ]
 
 
 def leaves(document: Any, path: Path = ()) -> list[Path]:
