@@ -20,9 +20,10 @@ from time import monotonic, time
 
 import tests.chaos.cells  # noqa: F401 - registers all cells
 from shared.contract.ticks import TimeMode
+from shared.simulation.checkers import PROMISES
 from tests.chaos.cell import CELLS, Cell, chosen
 from tests.chaos.ground import GROUNDS, Ground
-from tests.chaos.ledger import PROMISES, Ledger, kafka_version, read_ledger, record
+from tests.chaos.ledger import Ledger, kafka_version, read_ledger, record
 from tests.chaos.round import Outcome, play
 
 STRIKES = 8

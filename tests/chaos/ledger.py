@@ -14,7 +14,6 @@ from shared.runtime.local_kafka.java import CHECKOUT
 from tests.chaos.round import Outcome
 
 COUNTS = CHECKOUT / "docs" / "reliability" / "counts.json"
-PROMISES = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8")
 
 
 @dataclass
@@ -54,12 +53,8 @@ class Ledger:
     def to_json(self) -> str:
         """Return the ledger as it is kept."""
         cells = {name: vars(count) for name, count in sorted(self.cells.items())}
-        document = {
-            "kafka": self.kafka,
-            "rounds": self.rounds,
-            "cells": cells,
-            "tried": dict(sorted(self.tried.items())),
-        }
+        tried = dict(sorted(self.tried.items()))
+        document = {"kafka": self.kafka, "rounds": self.rounds, "cells": cells, "tried": tried}
         return json.dumps(document, indent=2) + "\n"
 
 

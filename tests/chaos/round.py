@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -43,12 +43,22 @@ class Outcome:
 
 
 async def play(
-    ground: Ground, folder: Path, seed: int, mode: TimeMode, cells: Sequence[Cell], until: float | None = None
+    ground: Ground,
+    folder: Path,
+    seed: int,
+    mode: TimeMode,
+    cells: Sequence[Cell],
+    until: float | None = None,
+    builds: Mapping[str, list[str]] | None = None,
 ) -> Outcome:
-    """Play one round; failures are told in the outcome, not raised. No strike begins after `until` (monotonic)."""
+    """Play one round; failures are told in the outcome, not raised.
+
+    No strike begins after `until` (monotonic). `builds` are other programs in place of services, by service.
+    """
     outcome, began = Outcome(seed, mode, tuple(one.name for one in cells), folder), monotonic()
     dice, now = Random(seed), None
-    system = System(ground, folder, f"chaos{seed}", mode, seed)
+    system = System(ground, folder, f"chaos-{mode.value}-{seed}", mode, seed)
+    system.modules |= builds or {}
     try:
         async with system:
             await system.flow(WARM_SECONDS)

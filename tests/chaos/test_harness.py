@@ -1,0 +1,75 @@
+"""What the harness counts and prints."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import tests.chaos.cells  # noqa: F401 - registers all cells
+from shared.contract.ticks import TimeMode
+from shared.runtime.crash_points import CrashPoint
+from tests.chaos.__main__ import never_tried
+from tests.chaos.cell import CELLS, chosen
+from tests.chaos.ground import GROUNDS
+from tests.chaos.ledger import Ledger, read_ledger, record
+from tests.chaos.round import Outcome
+from tests.chaos.table import lines
+from tests.chaos.verdict import Judged
+
+
+def outcome_of(met: dict[str, int], failures: list[tuple[str, str]], tried: dict[str, int]) -> Outcome:
+    """Return a round as it would have ended."""
+    names = tuple(met)
+    return Outcome(7, TimeMode.WALL, names, Path(), Counter(met), Counter(), failures, Judged(tried, ()))
+
+
+def test_the_table_has_a_row_for_every_cell_and_nobody_else():
+    """Whoever registers a cell finds it in the table, met or not."""
+    rows = [line.split("`")[1] for line in lines(Ledger("9.9")) if line.startswith("| `")]
+    assert sorted(rows) == sorted(CELLS)
+
+
+def test_every_crash_point_has_a_cell():
+    """No named step of the commit sequence is left out."""
+    assert {f"die-{point.value.replace('_', '-')}" for point in CrashPoint} <= set(CELLS)
+
+
+def test_every_cell_says_what_it_does_and_where_it_is_played():
+    """A cell without a sentence, a way to heal, a kind of time or a known ground is no cell."""
+    silent = [one.name for one in CELLS.values() if not (one.does.endswith(".") and one.heals and one.modes)]
+    assert silent == []
+    assert {one.ground for one in CELLS.values()} <= set(GROUNDS)
+
+
+def test_counts_add_up_over_runs(tmp_path):
+    """What two runs met is one sum in the file; a failure of nobody in particular is everybody's."""
+    file = tmp_path / "counts.json"
+    record([outcome_of({"zombie": 2}, [], {"P1": 5})], file)
+    record([outcome_of({"zombie": 1, "told-to-end": 1}, [("verdict", "P2")], {"P1": 1})], file)
+    ledger = read_ledger(file)
+    assert (ledger.of("zombie").met, ledger.of("zombie").failures) == (3, 1)
+    assert (ledger.of("told-to-end").met, ledger.of("told-to-end").failures) == (1, 1)
+    assert ledger.tried == {"P1": 6}
+    assert ledger.rounds == 2
+
+
+def test_counts_of_another_kafka_are_not_ours(tmp_path):
+    """What was met on another version proves nothing on this one."""
+    file = tmp_path / "counts.json"
+    record([outcome_of({"zombie": 2}, [], {})], file)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "kafka": "0.0"}))
+    assert read_ledger(file).cells == {}
+
+
+def test_a_promise_that_nobody_tried_is_named():
+    """A run that found nothing to judge a promise by does not pass for one that kept it."""
+    assert never_tried([outcome_of({}, [], {"P1": 1, "P2": 0})]) == ["P2", "P3", "P4", "P5", "P6", "P7", "P8"]
+
+
+def test_a_name_that_no_cell_has_is_refused():
+    """A misspelt cell is told, not left out."""
+    with pytest.raises(ValueError, match="zombi"):
+        chosen(["zombie", "zombi"])
