@@ -80,12 +80,22 @@ class GroupProgress:
 
     async def of(self, group: str, clock: str, partitions: int) -> Mapping[int, int] | None:
         """Return `{partition: at}` of a group; partitions without a report are left out; None: ask again later."""
+        found = await self.reports(group, clock, partitions)
+        return None if found is None else {partition: at for partition, (at, _) in found.items()}
+
+    async def reports(self, group: str, clock: str, partitions: int) -> Mapping[int, tuple[int, int]] | None:
+        """Return `{partition: (at, n)}` in the same way: with the number of transactions."""
         asked = [TopicPartition(clock, partition) for partition in range(partitions)]
         found = await self._ask(group, asked)
         if found is None:
             return None
         parsed = {tp.partition: parse_metadata(offset.metadata or "") for tp, offset in found.items()}
-        return {partition: value[0] for partition, value in parsed.items() if value is not None}
+        return {partition: value for partition, value in parsed.items() if value is not None}
+
+    async def members(self, group: str) -> int:
+        """Return how many members a group has."""
+        answers = await self._admin.describe_consumer_groups([group])
+        return sum(len(members) for answer in answers for _, _, _, _, _, members, *_ in answer.groups)
 
     async def offset_of(self, group: str, topic: str, partition: int) -> int | None:
         """Return the next offset that a group will apply, as far as it has reported; None where it has not."""

@@ -30,7 +30,7 @@ class PartitionProducer:
         self._crash_points = crash_points
         self._producer: Any = AIOKafkaProducer(
             bootstrap_servers=settings.broker,
-            transactional_id=f"{settings.group(service)}-{partition}",
+            transactional_id=settings.transactional_id(service, partition),
             transaction_timeout_ms=int(settings.transaction_timeout_seconds * 1000),
             acks="all",
             linger_ms=0,

@@ -99,6 +99,10 @@ class Settings:
         """Return the consumer group (and Faust id) of a service."""
         return physical_name(self.prefix, service)
 
+    def transactional_id(self, service: str, partition: int) -> str:
+        """Return the name under which a service's partition has one writer at a time."""
+        return f"{self.group(service)}-{partition}"
+
     def changelog(self, service: str) -> str:
         """Return the name of a service's changelog topic."""
         return f"{self.group(service)}-state-changelog"

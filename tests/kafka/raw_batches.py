@@ -17,6 +17,7 @@ from aiokafka.record.util import calc_crc32c, encode_varint
 HEADER = DefaultRecordBase.HEADER_STRUCT
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 NOW_MS = 1_700_000_000_000
+TRANSACTIONAL = 0x10
 
 
 def varint(value: int) -> bytes:
@@ -72,22 +73,29 @@ def batch(
     first_timestamp: int = NOW_MS,
     base_offset: int = 0,
     payload: bytes | None = None,
+    transaction_of: tuple[int, int] | None = None,
+    sequence: int = 0,
 ) -> bytes:
-    """Return a whole batch with a true checksum; `payload` takes the place of the compressed records."""
+    """Return a whole batch with a true checksum; `payload` takes the place of the compressed records.
+
+    `transaction_of` makes it part of an open transaction of that producer id and epoch, from `sequence` on.
+    """
     number = len(records) if count is None else count
     data = payload if payload is not None else compressed(codec, b"".join(records))
-    head = (base_offset, HEADER.size - 12 + len(data), -1, 2, 0, CODECS[codec], number - 1)
-    full = bytearray(HEADER.pack(*head, first_timestamp, first_timestamp, -1, -1, -1, number) + data)
+    attributes = CODECS[codec] | (TRANSACTIONAL if transaction_of is not None else 0)
+    producer = (-1, -1, -1) if transaction_of is None else (*transaction_of, sequence)
+    head = (base_offset, HEADER.size - 12 + len(data), -1, 2, 0, attributes, number - 1)
+    full = bytearray(HEADER.pack(*head, first_timestamp, first_timestamp, *producer, number) + data)
     full[17:21] = calc_crc32c(bytes(full[21:])).to_bytes(4, "big")
     return bytes(full)
 
 
-async def send_raw(broker: str, topic: str, partition: int, data: bytes) -> int:
+async def send_raw(broker: str, topic: str, partition: int, data: bytes, transactional_id: str | None = None) -> int:
     """Send a batch as it is; return its offset, or raise what the broker says to it."""
     client: Any = AIOKafkaClient(bootstrap_servers=broker)
     await client.bootstrap()
     try:
-        request = ProduceRequest(None, -1, 10_000, [(topic, [(partition, data)])])
+        request = ProduceRequest(transactional_id, -1, 10_000, [(topic, [(partition, data)])])
         await client.set_topics([topic])
         node = next(iter(client.cluster.brokers())).nodeId
         response = await client.send(node, request)
