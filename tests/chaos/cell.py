@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.chaos.system import System
 
 Strike = Callable[["System", Random], Awaitable[None]]
-BOUND_SECONDS = 90.0
+BOUND_SECONDS = 120.0
 """After the last fault, everybody must have applied a new tick, and all facts below it, within this time."""
 ONE_BROKER = "one broker"
 

@@ -18,7 +18,7 @@ from tests.chaos.ground import Ground
 from tests.chaos.system import System
 from tests.chaos.verdict import Judged, judge_elsewhere
 
-WARM_SECONDS = 120.0
+WARM_SECONDS = 180.0
 
 
 @dataclass

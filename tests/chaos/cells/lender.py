@@ -16,7 +16,7 @@ from tests.chaos.system import PARTITIONS, Broken, System
 
 OPEN_MS_MAX = 60_000
 DIES_WITHIN_MS = 8_000
-NEIGHBOURS_SECONDS = 40.0
+NEIGHBOURS_SECONDS = 90.0
 
 
 @cell(Group.LENDER, heals="the transaction is aborted, or committed at last", modes=in_wall_time())
