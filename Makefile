@@ -70,6 +70,10 @@ demo: setup ## sixty simulated days on a real Kafka, in about four minutes
 bench: setup ## speed and size on this machine, beside a naive stock-Faust app
 	$(BIN)/python -m tests.bench $(BENCH)
 
+.PHONY: chaos
+chaos: setup ## faults against the real services on a real Kafka, in about twenty minutes
+	$(BIN)/python -m tests.chaos $(CHAOS)
+
 .PHONY: lock
 lock: $(PACKAGES_STAMP) ## choose new versions for the lock file, for all supported Pythons
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra dev --extra tracing --generate-hashes \
