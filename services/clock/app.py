@@ -7,6 +7,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
@@ -140,9 +141,10 @@ class ClockApp:
         while True:
             following = max(following + self.clock.interval_ms, elapsed_ms() - self.clock.interval_ms)
             await asyncio.sleep(max(0, following - elapsed_ms()) / 1000)
-            self._look_at_time()
+            now = now_ms()
+            self._look_at_time(now)
             if self.disagreement is None:
-                await self._repeat(self._write_loan_tick)
+                await self._repeat(partial(self._write_loan_tick, now))
 
     async def _probe(self) -> None:
         """Learn the broker's time before the first tick, by a tick that never advances and so is ignored by all."""
@@ -150,15 +152,16 @@ class ClockApp:
         appended = await self._writer.write(LOAN_CLOCK, [(0, probe)])
         self._time.saw_append(appended, elapsed_ms())
 
-    def _look_at_time(self) -> None:
-        self.disagreement = self._time.disagreement(now_ms(), elapsed_ms())
+    def _look_at_time(self, now: int) -> None:
+        """Judge one reading of the time of day; a tick tells this one and no other."""
+        self.disagreement = self._time.disagreement(now, elapsed_ms())
         self.metrics.disagrees(disagrees=self.disagreement is not None)
         if self.disagreement is not None and elapsed_ms() - self._said_ms >= SAY_EVERY_MS:
             self._said_ms = elapsed_ms()
             self._log.error("clock_disagrees", why=self.disagreement)
 
-    async def _write_loan_tick(self) -> None:
-        due = self.conductor.next_loan_tick(now_ms())
+    async def _write_loan_tick(self, now: int) -> None:
+        due = self.conductor.next_loan_tick(now)
         if due is not None:
             await self._write_loan(due)
 

@@ -16,7 +16,8 @@ from shared.contract.ticks import TimeMode
 from shared.contract.topics import LOAN_SERVICES, RATE_LIMITER, TOPICS
 
 PATIENCE_MS: Final = 5_000
-FRESHNESS_MS: Final = 5_000
+FRESHNESS_MS: Final = 4_000
+"""Below the five seconds by which a tick may differ from the broker's append time, so that its way there fits in."""
 HISTORY_TICKS_MAX: Final = 4_096
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from shared.contract.requests import ESCALATIONS
-from shared.engine.conductor import BorrowerTick, Conductor, LoanTick, Plan, PlannedSilence, Simulation
+from shared.engine.conductor import FRESHNESS_MS, BorrowerTick, Conductor, LoanTick, Plan, PlannedSilence, Simulation
 from shared.engine.true_time import TrueTime
 
 SERVICES = ("reminder", "escalation")
@@ -92,14 +92,14 @@ def test_a_clock_that_starts_late_does_not_finish_what_another_began():
     """Stage 2 never gets a tick of an hour ago, though none is newer and all have applied it: permits are for now."""
     conductor = wall(everybody(T))
     assert conductor.next_borrower_tick(10, T + 3_600_000) is None
-    assert conductor.next_borrower_tick(10, T + 5_000) == BorrowerTick(T, (0,))
+    assert conductor.next_borrower_tick(10, T + FRESHNESS_MS) == BorrowerTick(T, (0,))
 
 
 def test_a_tick_is_looked_at_again_before_it_is_written():
     """A clock that was paused between deciding and writing finds its tick too old; simulated time has no such thing."""
     conductor = wall(everybody(T))
-    assert conductor.is_current(T, T + 5_000)
-    assert not conductor.is_current(T, T + 5_001)
+    assert conductor.is_current(T, T + FRESHNESS_MS)
+    assert not conductor.is_current(T, T + FRESHNESS_MS + 1)
     simulated = Conductor(Plan(1, 1, simulation=Simulation(T, T, 1)))
     assert simulated.is_current(T, T + 3_600_000)
 
