@@ -188,6 +188,18 @@ class TestCaps:
         turn = driver.tick(NOON + 2000, linked("loan-9"))
         assert (turn.of(PermitDeferred), turn.reasons) == ([], ["still_blocked"])
 
+    def test_t40_a_deferral_consumes_nothing(self):
+        """A wish that was deferred and then taken back leaves all three messages of the week to others."""
+        driver = gate()
+        assert the_permit(driver.tick(NOON, profile(SHANGHAI), wish("r1", NOON)))
+        assert driver.tick(NOON + 1000, wish("r2", NOON)).of(PermitDeferred)
+        assert driver.tick(NOON + 2000, taken_back("r2")).of(PermitDeferred) == []
+        for day in (1, 2):
+            at = NOON + day * DAY_MS
+            assert the_permit(driver.tick(at, wish(f"day-{day}", at)))
+        at = NOON + 3 * DAY_MS
+        assert blocked_by(driver.tick(at, wish("too-many", at))) == {"digital-week"}
+
     def test_three_messages_in_seven_local_days(self):
         """The fourth message waits until the first has left the window of seven local days."""
         driver = gate()
