@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from services.cli.deployment_options import given_settings
 from services.cli.errors import UserError
 from services.cli.judging import judged
 from services.cli.sources import Source
@@ -102,7 +103,8 @@ class Auditor:
     """Judges again and again. An audit that cannot be made is counted, said, and tried again."""
 
     def __init__(self, judge: Callable[[], Audit], every_minutes: float, build: str) -> None:
-        configure(json=True, level="info", service=AUDITOR)
+        settings = given_settings()
+        configure(json=settings.log_json, level=settings.log_level, service=AUDITOR)
         self.board = Board(AUDITOR, build, {"promise": PROMISES})
         self.board.set(READY, 0)
         count_lines_with(self.board.count_line, self.board.count_cut_line)
