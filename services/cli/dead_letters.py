@@ -198,6 +198,8 @@ def _corrected(letter: DeadLetter, value: bytes) -> Envelope:
 
 def _check_source(letter: DeadLetter) -> None:
     topic = TOPICS.get(letter.topic)
+    if letter.reason == DeadReason.QUARANTINED and topic is not None and CLOCK in topic.writers:
+        raise _NotReplayable("it is a wake and no fact; `discard` lets its loan be woken again")
     if topic is None or {*SERVICES, CLOCK}.intersection(topic.writers) or topic.name == DEAD_LETTERS:
         raise _NotReplayable("its topic is written by duecourse alone; find out who else wrote there")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.cli.explain.phrases import Reader, phrase
 from shared.contract.ticks import DeploymentStamped, FactQuarantined, OutreachSwitched, PolicyActivated, Switch, Tick
+from shared.engine.quarantine import coordinates_of
 
 __all__ = ["phrase", "scope_of"]
 
@@ -27,7 +28,7 @@ def _(event: PolicyActivated, _reader: Reader) -> str:
 
 @phrase.register
 def _(event: FactQuarantined, _reader: Reader) -> str:
-    place = f"{event.topic}/{event.partition}/{event.offset}"
+    place = coordinates_of(event)
     return f"{place} quarantined for {event.service} by {event.operator}: {event.reason}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from services.credit_report.aside import put_aside
 from services.credit_report.books import Books
 from services.credit_report.desk import Desk
 from services.credit_report.facts import apply_contact_fact, apply_loan_fact, apply_unreadable
@@ -18,7 +19,7 @@ from shared.domain.loan_compaction import GRAVESTONE_DAYS
 from shared.domain.loan_dates import start_of_business_date
 from shared.domain.loan_state import Loan, Terms
 from shared.domain.policy import Policy
-from shared.engine.processor import Fact, Input, Unreadable, Wake
+from shared.engine.processor import Fact, Input, PutAside, Unreadable, Wake
 from shared.kernel.step import Skip, Step
 
 
@@ -33,6 +34,8 @@ def decide(state: CreditState | None, key: str, given: Input, now: int, policy: 
             return apply_unreadable(state, key, given, now)
         case Wake():
             return _wake(state, key, now, policy, given.tick.policy)
+        case PutAside():
+            return put_aside(state, key, given, now)
 
 
 def _wake(state: CreditState | None, key: str, now: int, policy: Policy, policy_hash: str) -> Step[CreditState]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from services.escalation.aside import put_aside
 from services.escalation.calls import ask_for_call, next_call_at, review_call
 from services.escalation.climbing import move, next_clearance_at, take_over_boarded_rung
 from services.escalation.contacts import fold_contact
@@ -18,7 +19,7 @@ from shared.domain.doubt import doubt
 from shared.domain.loan import apply, compact, gravestone_at, next_change_at, overdue_parked
 from shared.domain.loan_state import Loan
 from shared.domain.policy import Policy
-from shared.engine.processor import Fact, Input, Unreadable, Wake
+from shared.engine.processor import Fact, Input, PutAside, Unreadable, Wake
 from shared.kernel.step import Emit, Skip, Step
 
 
@@ -33,6 +34,8 @@ def decide(state: EscalationState | None, key: str, given: Input, now: int, poli
             return _doubt(state, key, given, now)
         case Wake():
             return _wake(state, key, now, policy)
+        case PutAside():
+            return put_aside(state, key, given, now)
 
 
 def _fold(state: EscalationState | None, key: str, fact: Fact, now: int) -> Step[EscalationState]:

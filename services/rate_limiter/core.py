@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
+from services.rate_limiter.aside import put_aside
 from services.rate_limiter.desk import Desk
 from services.rate_limiter.facts import RECORD_ONLY, Dead, apply, doubt
 from services.rate_limiter.state import Borrower
 from shared.contract.base import Channel
 from shared.domain.packs import Packs
-from shared.engine.processor import Fact, Input, Unreadable, Wake
+from shared.engine.processor import Fact, Input, PutAside, Unreadable, Wake
 from shared.kernel.step import Step, Verdict
 
 
@@ -36,6 +37,8 @@ def decide(state: Borrower | None, key: str, given: Input, now: int, policy: Gat
         case Wake(tick=tick):
             spent = {Channel(name): count for name, count in given.spent.items()}
             return Desk(key, state or Borrower(), tick, policy.packs, policy.hash, spent).step()
+        case PutAside():
+            return put_aside(state or Borrower(), key, given, now, policy.hash)
 
 
 def _apply(state: Borrower | None, fact: Fact, now: int) -> Step[Borrower]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from services.reminder.aside import put_aside
 from services.reminder.look import Look
 from services.reminder.state import TOUCHED_MAX, ReminderState
 from shared.contract.repayments import RepaymentReceived
 from shared.domain.doubt import doubt
 from shared.domain.loan import apply, compact
 from shared.domain.policy import Policy
-from shared.engine.processor import Fact, Input, Unreadable, Wake
+from shared.engine.processor import Fact, Input, PutAside, Unreadable, Wake
 from shared.kernel.step import Step
 
 
@@ -23,6 +24,8 @@ def decide(state: ReminderState | None, key: str, given: Input, now: int, policy
             return _doubt(state, key, given, now)
         case Wake():
             return _wake(state, key, now, policy)
+        case PutAside():
+            return put_aside(state, key, given, now)
 
 
 def _fold(state: ReminderState | None, key: str, fact: Fact, now: int) -> Step[ReminderState]:

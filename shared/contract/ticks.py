@@ -80,21 +80,25 @@ class PolicyActivated(Event):
 
 
 class FactQuarantined(Event):
-    """An operator took one fact out of the way of one service, which it has crashed."""
+    """An operator took one fact, or one key's wake at one tick, out of the way of one service, which it has crashed."""
 
     TYPE: ClassVar = "collections.fact.quarantined.v1"
     TOPICS: ClassVar = (CONTROL,)
     KEY: ClassVar = None
-    BUSINESS_KEY: ClassVar = ("service", "topic", "partition", "offset")
+    BUSINESS_KEY: ClassVar = ("service", "topic", "partition", "offset", "key")
     EFFECT: ClassVar = (
         "When the service starts again, the fact is a dead letter (`quarantined`) for it and its loan or person is "
-        "left alone; without any effect where the service has applied it before."
+        "left alone; without any effect where the service has applied it before. With a `key`, the topic is the "
+        "service's clock topic: that key is not woken at this tick nor for `hours` after it, and what was asked for "
+        "it is taken back."
     )
 
     service: Annotated[str, Field(pattern=r"^(reminder|escalation|credit_report|rate_limiter)$")]
     topic: Annotated[str, Field(min_length=1, max_length=100, description="The logical topic.")]
     partition: Annotated[int, Field(ge=0, le=4095)]
     offset: Annotated[int, Field(ge=0)]
+    key: Annotated[str | None, Field(max_length=256, description="The loan or person that is not woken.")] = None
+    hours: Annotated[int, Field(ge=1, le=8760, description="How long a key is put aside.")] = 72
     reason: Annotated[str, Field(min_length=1, max_length=500)]
     operator: Annotated[str, Field(min_length=1, max_length=64)]
 

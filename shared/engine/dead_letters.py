@@ -49,6 +49,11 @@ def coordinates(topic: str, partition: int, offset: int) -> str:
     return f"{topic}/{partition}/{offset}"
 
 
+def wake_coordinates(clock: str, partition: int, offset: int, key: str) -> str:
+    """Return where the wake of a key at a tick lies, as text: the tick's coordinates and the key."""
+    return f"{coordinates(clock, partition, offset)}/{key}"
+
+
 def dead_letter(place: str, record: InputRecord, service: str, at: int, reason: str, detail: str = "") -> Output:
     """Return the dead letter of `record`, which lies at `place`.
 

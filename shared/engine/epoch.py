@@ -8,53 +8,34 @@ transaction ends (after so many facts and wakes, or ticks, or when the loop must
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
 
-from shared.contract.codec import DeadReason, Envelope, Rejected, decode, decode_key, encode
+from shared.contract.codec import DeadReason, Envelope, Rejected, decode, decode_key
 from shared.contract.ticks import Tick
 from shared.contract.topics import DEAD_LETTERS
+from shared.engine.aside import PUT_ASIDE, KeysAside, LostWake
 from shared.engine.batch import STATE_BYTES_MAX, Batch, Entry, Tally, verdict_of
 from shared.engine.dead_letters import InputRecord, coordinates, dead_letter
+from shared.engine.deployment import Deployment, Limits
 from shared.engine.due import DueIndex
-from shared.engine.processor import Fact, Input, Processor, Unreadable, Wake
+from shared.engine.outputs import event_output
+from shared.engine.processor import Fact, Input, Processor, PutAside, Unreadable, Wake
 from shared.engine.progress import Progress, encode_progress
 from shared.engine.state import StateCodec
 from shared.engine.store import PROGRESS_KEY, Changes, Store
-from shared.engine.topology import Topology
-from shared.engine.transaction import Emitted, Headers, Output, Transaction
+from shared.engine.transaction import Emitted, Transaction
 from shared.engine.waiting import WAITING_FOR_POLICY, WAITING_FOR_RECORDS, WAITING_FOR_TICK, Waiting
-from shared.kernel.ids import derive_id
 from shared.kernel.step import Emit, Step, Verdict
 
-S = TypeVar("S")
+__all__ = ["BrokenInvariant", "Deployment", "EpochLoop", "Limits"]
 
-OUTPUT_HEADERS: Final[Headers] = (("content-type", b"application/cloudevents+json; charset=utf-8"),)
+S = TypeVar("S")
 
 
 class BrokenInvariant(RuntimeError):
     """A core or the log broke a promise that everything rests on: stop before anything is committed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a transaction ends: after that many facts and wakes, or that many ticks."""
-
-    facts_and_wakes: int = 1000
-    ticks: int = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """What decides besides the log, and where: partition counts, partitioner, build, and the policies by hash."""
-
-    topology: Topology
-    policies: Mapping[str, Any]
-    build: str = ""
-    limits: Limits = field(default_factory=Limits)
-    quarantined: frozenset[tuple[str, int, int]] = frozenset()
-    """Topic, partition and offset of facts that an operator took out of this service's way."""
 
 
 class EpochLoop(Generic[S]):
@@ -77,10 +58,10 @@ class EpochLoop(Generic[S]):
         self._due = DueIndex(store)
         self.service = processor.name
         self.partition = partition
-        self._source = f"/duecourse/{processor.name}/{partition}"
         self._owned = frozenset(processor.owns)
         self._writes = frozenset(processor.writes)
         self._quarantined = frozenset((t, o) for t, where, o in deployment.quarantined if where == partition)
+        self._aside = KeysAside(deployment, processor.clock, partition, progress)
         self._progress = progress
         self._at = progress.at
         self._n = progress.n
@@ -100,8 +81,8 @@ class EpochLoop(Generic[S]):
         self._open: Transaction | None = None
         self._born = progress.n > 0
         self.waiting: Waiting | None = None
-        self.in_hand: tuple[str, int] | None = None
-        """Topic and offset of the fact that is being applied: after a crash, of the one that caused it."""
+        self.in_hand: tuple[str, int, str | None] | None = None
+        """Topic and offset of the fact that is being applied, or of the tick, with the key that is being woken."""
 
     @property
     def progress(self) -> Progress:
@@ -246,13 +227,14 @@ class EpochLoop(Generic[S]):
 
     def _apply_fact(self, topic: str, record: InputRecord, batch: Batch[S]) -> None:
         batch.facts += 1
-        self.in_hand = topic, record.offset
+        self.in_hand = topic, record.offset, None
         entry = self._entry_of(record.key, batch)
         decoded = self._refused(topic, record, entry, batch) or decode(topic, record.key, record.value, record.headers)
         if isinstance(decoded, Envelope):
             name = entry.name if entry is not None else ""
             fact = Fact(topic, name, decoded.id, decoded.source, decoded.data, decoded.replaces)
             batch.applied.append((decoded.id, topic, record))
+            self._aside.release(fact)
             verdict = self._apply_readable(fact, entry, record, batch)
         else:
             verdict = self._apply_unreadable(decoded, topic, entry, record, batch)
@@ -306,14 +288,16 @@ class EpochLoop(Generic[S]):
         misrouted = self._topology.misrouted(topic, entry.key, self.partition)
         return None if misrouted is None else Rejected(DeadReason.MISROUTED_KEY, misrouted)
 
-    def _bury(self, topic: str, record: InputRecord, reason: str, detail: str, batch: Batch[S]) -> None:
+    def _bury(
+        self, topic: str, record: InputRecord, reason: str, detail: str, batch: Batch[S], place: str | None = None
+    ) -> None:
         """Write the dead letter, if this service owns the topic or is alone with it; count it in any case."""
         self._tally.dead[str(reason)] += 1
         batch.buried[topic, str(reason)] += 1
         if topic not in self._owned and reason != DeadReason.QUARANTINED:
             return
         at = self._at if self._tick is None else self._tick.at
-        place = coordinates(topic, self.partition, record.offset)
+        place = place or coordinates(topic, self.partition, record.offset)
         output = dead_letter(place, record, self._processor.name, at, reason, detail)
         batch.publish(DEAD_LETTERS, self._topology.partition_of(DEAD_LETTERS, output.key), output)
         self._tally.outputs[DEAD_LETTERS] += 1
@@ -339,26 +323,41 @@ class EpochLoop(Generic[S]):
     def _wake(self, entry: Entry[S], wake: Wake, tick: Tick, batch: Batch[S]) -> None:
         batch.wakes += 1
         self._tally.wakes += 1
-        step = self._decide(entry.state, entry.name, wake, tick.at, self._policy)
+        until = self._aside.until(entry.name, tick.at)
+        if until is not None:
+            self._tally.skips[PUT_ASIDE] += 1
+            batch.update(entry, Step(entry.state), until)
+            return
+        given = self._put_aside(entry, tick, batch) or wake
+        self.in_hand = self._processor.clock, self._ticks[0].offset, entry.name
+        step = self._decide(entry.state, entry.name, given, tick.at, self._policy)
+        self.in_hand = None
         # Never again in this tick: else a tick cut into two transactions would wake a key twice (rule 5).
-        batch.update(entry, step, None if step.wake_at is None else max(step.wake_at, tick.at + 1))
+        soonest = self._aside.until(entry.name, tick.at) or tick.at + 1
+        batch.update(entry, step, None if step.wake_at is None else max(step.wake_at, soonest))
         self._spent.update(step.spends)
         for skip in step.skips:
             self._tally.skips[skip.reason] += 1
         for ordinal, emit in enumerate(step.events):
             self._emit(emit, entry.name, tick.at, ordinal, batch)
 
+    def _put_aside(self, entry: Entry[S], tick: Tick, batch: Batch[S]) -> PutAside | None:
+        """Pass this wake by where an operator said so: a dead letter, and the key is not woken for a while."""
+        record = self._ticks[0]
+        place = self._aside.put(entry.name, record.offset, tick.at)
+        if place is None:
+            return None
+        lost, clock = LostWake(record.offset, entry.key, record.value, record.headers), self._processor.clock
+        self._bury(clock, lost, DeadReason.QUARANTINED, "an operator put its key aside", batch, place)
+        return PutAside(clock, place)
+
     def _emit(self, emit: Emit, cause: str, at: int, ordinal: int, batch: Batch[S]) -> None:
         name = self._processor.name
         if emit.topic not in self._writes:
             raise BrokenInvariant(f"{name} does not write {emit.topic}")
-        event: Any = emit.data
-        event_id = derive_id(name, cause, at, event.TYPE, ordinal)
-        value = encode(Envelope(event_id, self._source, event.TYPE, event, time_ms=at))
-        key = emit.key.encode()
-        partition = self._topology.partition_of(emit.topic, key)
-        batch.publish(emit.topic, partition, Output(key, value, OUTPUT_HEADERS, event_id))
-        batch.emitted.append(Emitted(event_id, at, emit.topic, emit.key, event))
+        output = event_output(name, self.partition, cause, at, ordinal, emit)
+        batch.publish(emit.topic, self._topology.partition_of(emit.topic, output.key), output)
+        batch.emitted.append(Emitted(output.id, at, emit.topic, emit.key, emit.data))
         self._tally.outputs[emit.topic] += 1
 
     # --- the end of a transaction
@@ -375,6 +374,7 @@ class EpochLoop(Generic[S]):
             counts=batch.counts(self._progress.counts, self._all_inputs),
             spent=dict(self._spent),
             state_format=self._codec.format,
+            aside=self._aside.kept(self._at),
         )
         changes = batch.changes()
         if durable:

@@ -1,4 +1,4 @@
-"""A service as a value, and the three kinds of things that its core is asked to decide about."""
+"""A service as a value, and the four kinds of things that its core is asked to decide about."""
 
 from __future__ import annotations
 
@@ -57,7 +57,19 @@ class Wake:
     spent: Mapping[str, int] = field(default_factory=dict)
 
 
-Input: TypeAlias = Fact | Unreadable | Wake
+@dataclass(frozen=True, slots=True)
+class PutAside:
+    """The key is not woken for a while: its wake at this tick crashed the service, and an operator let it pass by.
+
+    Whatever was asked for the key must be taken back now, by means as simple as can be. `coordinates` are those of the
+    dead letter that says so; `topic` is the clock's.
+    """
+
+    topic: str
+    coordinates: str
+
+
+Input: TypeAlias = Fact | Unreadable | Wake | PutAside
 
 Decide: TypeAlias = Callable[[S | None, str, Input, int, Any], Step[S]]
 """`decide(state, key, input, now, policy)`: pure. `now` is the tick's instant in epoch milliseconds, for facts too."""

@@ -56,6 +56,14 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """A key that is not woken before `until_ms`, because its wake at the tick of that offset was passed by."""
+
+    until_ms: int
+    tick_offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far one partition of a service has come.
 
@@ -64,6 +72,7 @@ class Progress:
     `policy` say what decided, `counts` are cumulative per input. `spent` is what the keys woken so far took of shared
     allowances, where a transaction ended in the middle of a tick: the rest of the tick must know, after a crash too.
     `state_format` is the newest format in which states of the partition were written.
+    `aside` are the keys that are not woken for a while.
     """
 
     n: int
@@ -77,6 +86,7 @@ class Progress:
     format: int = FORMAT
     spent: Mapping[str, int] = field(default_factory=dict)
     state_format: int = 1
+    aside: Mapping[str, Aside] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,9 @@ class Control:
 
     facts_quarantined: frozenset[FactQuarantined] = frozenset()
 
-    def quarantined(self, service: str) -> frozenset[tuple[str, int, int]]:
-        """Return topic, partition and offset of the facts that were taken out of a service's way."""
-        mine = [fact for fact in self.facts_quarantined if fact.service == service]
-        return frozenset((fact.topic, fact.partition, fact.offset) for fact in mine)
+    def quarantined(self, service: str) -> frozenset[FactQuarantined]:
+        """Return what was taken out of a service's way: facts and wakes."""
+        return frozenset(fact for fact in self.facts_quarantined if fact.service == service)
 
     @property
     def switches(self) -> tuple[Switch, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -82,15 +83,16 @@ class PartitionWorker:
             stop(StopReason.DOUBT, f"partition {self.partition}: the outcome of a commit is unknown: {name_of(error)}")
         except Exception as error:
             self._metrics.log.exception("broken invariant", partition=self.partition)
-            self._stop_at_fact(loop, error)
+            self._stop_at_input(loop, error)
             stop(StopReason.DOUBT, f"partition {self.partition}: {type(error).__name__}")
 
-    def _stop_at_fact(self, loop: EpochLoop[Any], error: Exception) -> None:
-        """Where the core crashed at a fact, say which one, and how it is taken out of the way."""
+    def _stop_at_input(self, loop: EpochLoop[Any], error: Exception) -> None:
+        """Where the core crashed at a fact or at a key's wake, say which, and how it is taken out of the way."""
         if loop.in_hand is not None:
-            topic, offset = loop.in_hand
+            topic, offset, key = loop.in_hand
             what = f"{type(error).__name__} at {topic}/{self.partition}/{offset}"
-            command = f"duecourse quarantine {loop.service} {topic} {self.partition} {offset} --reason TEXT"
+            woken = "" if key is None else f" --key {shlex.quote(key)}"
+            command = f"duecourse quarantine {loop.service} {topic} {self.partition} {offset}{woken} --reason TEXT"
             stop(StopReason.CORE_CRASHED, f"{what}: `{command}`")
 
     async def _work(self, loop: EpochLoop[Any]) -> None:

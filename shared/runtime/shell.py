@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
 from faust.types import TP
 
+from shared.engine.deployment import passing_by
 from shared.engine.epoch import Deployment, EpochLoop, Limits
 from shared.engine.processor import Processor
 from shared.engine.progress import (
@@ -127,7 +128,7 @@ class Shell:
             logs = Logs(await ends.starts(tps), await ends.ends(tps), await self._app.consumer.thread.committed(tps))
         self.metrics.board.observe(RECOVERY_SECONDS, monotonic() - self._fenced_since)
         quarantined = (await read_control(self.settings)).quarantined(self.processor.name)
-        self.deployment = replace(self.deployment, quarantined=quarantined)
+        self.deployment = passing_by(self.deployment, quarantined)
         self._placed = {partition: self._new_loop(partition, logs) for partition in owned if partition in self.workers}
         await self._seek(self._placed)
 

@@ -28,7 +28,7 @@ class StopReason(Enum):
     UNREADABLE_STATE = (81, "start the build that wrote it, or rebuild the service's state from history")
     ASSERTIONS_OFF = (82, "start Python without -O: invariants are checked while running")
     PARTITIONS_CHANGED = (83, "create a new topic set: partition counts of a deployment never change")
-    CORE_CRASHED = (84, "restart; if it stops here again, quarantine the fact it names, or start a build that can")
+    CORE_CRASHED = (84, "restart; if it stops here again, quarantine what it names, or start a build that can")
 
     def __init__(self, code: int, advice: str) -> None:
         self.code = code

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from shared.contract.recorded import Recorded
-from shared.engine.epoch import Deployment, EpochLoop
+from shared.engine.deployment import Deployment, passing_by
+from shared.engine.epoch import EpochLoop
 from shared.engine.processor import Decide, Input, Processor, Wake
 from shared.engine.progress import birth
 from shared.engine.quarantine import quarantined
@@ -54,7 +55,7 @@ def recompute(
     looks: list[Looked] = []
     lacking: set[str] = set()
     watched = replace(processor, decide=_watching(processor, looks))
-    deployment = Deployment(topology, policies, quarantined=quarantined(records, processor.name))
+    deployment = passing_by(Deployment(topology, policies), quarantined(records, processor.name))
     for partition, inputs in _by_partition(processor, records, keys).items():
         loop = EpochLoop(watched, deployment, partition, MemoryStore(), birth(processor.reads, 0, {}, "explain"))
         for topic in processor.reads:

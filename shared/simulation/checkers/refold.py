@@ -7,14 +7,15 @@ itself would keep, its states, one per loan or person.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
 from shared.contract.recorded import Recorded
 from shared.contract.ticks import CONTROL
 from shared.contract.topics import DEAD_LETTERS
-from shared.engine.epoch import Deployment, EpochLoop
+from shared.engine.deployment import Deployment, passing_by
+from shared.engine.epoch import EpochLoop
 from shared.engine.processor import Processor
 from shared.engine.progress import Progress, birth, decode_progress
 from shared.engine.quarantine import quarantined
@@ -88,5 +89,5 @@ def folds(spool: Spool, processors: Iterable[Processor[Any]], deployment: Deploy
     by_name = {processor.name: processor for processor in processors}
     for service, partition, value in spool.progresses(PROGRESS_KEY):
         said = (record for topic in (CONTROL, DEAD_LETTERS) for record in spool.each(topic))
-        known = replace(deployment, quarantined=quarantined(said, service))
+        known = passing_by(deployment, quarantined(said, service))
         yield Fold(by_name[service], partition, decode_progress(value), spool, known)

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.contract.loans import DUE_DATES
-from shared.contract.ticks import CONTROL, FactQuarantined
+from shared.contract.ticks import BORROWER_CLOCK, CONTROL, LOAN_CLOCK, FactQuarantined
 from shared.runtime.records import Deployment
 from tests.services.cli.conftest import Run
 from tests.services.cli.topic_set import put_example, records
@@ -15,8 +15,10 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(deployment: Deployment
     mistakes = {
         ("reminder", "lending.borrowers", "0", "0", "why"): "reminder does not read lending.borrowers.",
         ("reminder", DUE_DATES, "9", "0", "why"): "has 4 partitions, 0 to 3.",
-        ("reminder", DUE_DATES, "0", "5", "why"): "ends at 0: there is no fact at 5 yet.",
+        ("reminder", DUE_DATES, "0", "5", "why"): "ends at 0: there is nothing at 5 yet.",
         ("reminder", DUE_DATES, "0", "0", ""): "The reason is not usable",
+        ("reminder", LOAN_CLOCK, "0", "0", "why"): "a tick is passed by for one key only.",
+        ("reminder", BORROWER_CLOCK, "0", "0", "why"): "reminder does not read collections.borrower-clock.",
     }
     for (*place, reason), sentence in mistakes.items():
         code, _, said = run("quarantine", *place, "--reason", reason, deployment=deployment)

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shared.contract.arrangements import DeadLetterDiscarded
 from shared.contract.codec import DeadReason, Envelope, Rejected, decode, decode_key, encode
-from shared.contract.ticks import PROBE_AT, Tick
+from shared.contract.ticks import PROBE_AT, FactQuarantined, Tick
 from shared.contract.topics import DEAD_LETTERS
 from shared.engine.batch import STATE_BYTES_MAX
 from shared.engine.dead_letters import coordinates, dead_letter
-from shared.engine.processor import Fact, Processor, Unreadable, Wake
+from shared.engine.processor import Fact, Processor, PutAside, Unreadable, Wake
 from shared.engine.state import StateCodec
 from shared.engine.topology import Topology
 from shared.kernel.ids import derive_id
@@ -52,7 +53,7 @@ def fold(
     *,
     policies: Mapping[str, Any],
     born: int = 0,
-    quarantined: frozenset[tuple[str, int, int]] = frozenset(),
+    quarantined: frozenset[FactQuarantined] = frozenset(),
 ) -> Folded:
     """Fold the records of one partition (by logical topic, the clock's included) as the rules say."""
     run = _Fold(processor, topology, partition, logs, born, quarantined)
@@ -71,9 +72,11 @@ class _Fold:
         partition: int,
         logs: Mapping[str, Sequence[LogRecord]],
         born: int,
-        quarantined: frozenset[tuple[str, int, int]],
+        quarantined: frozenset[FactQuarantined],
     ) -> None:
-        self.quarantined = quarantined
+        self.quarantined = {(q.topic, q.partition, q.offset) for q in quarantined if q.key is None}
+        self.asleep = {(q.partition, q.offset, q.key): q.hours for q in quarantined if q.key is not None}
+        self.aside: dict[str, tuple[int, str]] = {}
         self.codec: Any = StateCodec(processor.state)
         self.processor, self.topology, self.partition, self.logs, self.born = (
             processor,
@@ -97,7 +100,7 @@ class _Fold:
         self.spent: Counter[str] = Counter()
         if offset >= self.born:
             for _, key in sorted((at, key) for key, at in self.result.wakes.items() if at <= tick.at):
-                self.wake(key, tick, policy)
+                self.wake(key, offset, tick, policy)
 
     def fact(self, topic: str, record: LogRecord, tick: Tick, policy: Any) -> None:
         name = decode_key(record.key)
@@ -125,6 +128,10 @@ class _Fold:
             given: Any = Unreadable(topic, name, decoded.reason, coordinates(topic, self.partition, record.offset))
         else:
             given = Fact(topic, name or "", decoded.id, decoded.source, decoded.data, decoded.replaces)
+            if isinstance(decoded.data, DeadLetterDiscarded) and self.aside.get(name or "", (0, ""))[1] == (
+                decoded.data.coordinates
+            ):
+                del self.aside[name or ""]
         step = self.processor.decide(self.result.states.get(key), name or "", given, tick.at, policy)
         self.keep(key, step.state, step.wake_at)
         if isinstance(given, Fact):
@@ -136,10 +143,25 @@ class _Fold:
             else:
                 self.result.verdicts[step.verdict] += 1
 
-    def wake(self, key: bytes, tick: Tick, policy: Any) -> None:
-        step = self.processor.decide(self.result.states[key], key.decode(), Wake(tick, self.spent), tick.at, policy)
+    def wake(self, key: bytes, offset: int, tick: Tick, policy: Any) -> None:
+        name = key.decode()
+        until, _ = self.aside.get(name, (0, ""))
+        if until > tick.at:
+            self.result.wakes[key] = until
+            return
+        given: Any = Wake(tick, self.spent)
+        hours = self.asleep.get((self.partition, offset, name))
+        if hours is not None:
+            given = PutAside(self.processor.clock, f"{self.processor.clock}/{self.partition}/{offset}/{name}")
+            until = tick.at + hours * 3_600_000
+            self.aside[name] = until, given.coordinates
+            original = next(record for record in self.logs[self.processor.clock] if record.offset == offset)
+            letter = dead_letter(given.coordinates, original, self.processor.name, tick.at, "quarantined")
+            to = DEAD_LETTERS, self.topology.partition_of(DEAD_LETTERS, letter.key)
+            self.result.outputs[to].append((letter.key, letter.value))
+        step = self.processor.decide(self.result.states[key], name, given, tick.at, policy)
         self.spent.update(step.spends)
-        self.keep(key, step.state, None if step.wake_at is None else max(step.wake_at, tick.at + 1))
+        self.keep(key, step.state, None if step.wake_at is None else max(step.wake_at, tick.at + 1, until))
         for ordinal, emit in enumerate(step.events):
             data: Any = emit.data
             name = self.processor.name

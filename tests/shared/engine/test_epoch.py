@@ -4,13 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.contract.codec import Envelope, decode
+from shared.contract.arrangements import ARRANGEMENTS, DeadLetterDiscarded
+from shared.contract.codec import Envelope, decode, encode
 from shared.contract.loans import DUE_DATES
 from shared.contract.outreach import LOAN_CONTACTS, OUTREACH
 from shared.contract.repayments import REPAYMENTS
 from shared.contract.requests import REMINDERS
-from shared.contract.ticks import LOAN_CLOCK, PROBE_AT
+from shared.contract.ticks import LOAN_CLOCK, PROBE_AT, FactQuarantined
 from shared.contract.topics import DEAD_LETTERS
+from shared.engine.deployment import passing_by
 from shared.engine.epoch import BrokenInvariant, EpochLoop, Limits
 from shared.engine.processor import Processor
 from shared.engine.progress import birth
@@ -21,6 +23,7 @@ from tests.shared.engine.fold import LogRecord, fold
 from tests.shared.engine.harness import Harness, assert_equal, gate_logs, random_logs
 from tests.shared.engine.toy import (
     CRASHING_MINOR,
+    CRASHING_WAKE_MINOR,
     GATE,
     HOUR_MS,
     LOANS,
@@ -272,6 +275,13 @@ def test_the_policy_that_decided_is_part_of_progress():
     assert (harness.loop.progress.policy, harness.loop.progress.build) == (POLICY, "toy")
 
 
+def quarantine(topic, offset, key=None, hours=72):
+    """Return an operator's word about partition 0."""
+    return FactQuarantined(
+        service="reminder", topic=topic, partition=0, offset=offset, key=key, hours=hours, reason="why", operator="ann"
+    )
+
+
 def test_a_quarantined_fact_is_passed_by_and_its_loan_is_in_doubt():
     """Dead letter by whoever passes it by, owner of the topic or not; the plain fold that knows of it agrees."""
     processor, where = replace(LOANS, owns=()), deployment()
@@ -283,12 +293,68 @@ def test_a_quarantined_fact_is_passed_by_and_its_loan_is_in_doubt():
     crashing = Harness(processor, where, 0, logs)
     with pytest.raises(ZeroDivisionError):
         crashing.run()
-    assert crashing.loop.in_hand == (DUE_DATES, 1)
-    places = frozenset({(DUE_DATES, 0, 1)})
-    harness = Harness(processor, replace(where, quarantined=places), 0, logs)
+    assert crashing.loop.in_hand == (DUE_DATES, 1, None)
+    places = frozenset({quarantine(DUE_DATES, 1)})
+    harness = Harness(processor, passing_by(where, places), 0, logs)
     harness.run()
     policies = {POLICY: None}
     assert_equal(harness, fold(processor, where.topology, 0, logs, policies=policies, quarantined=places))
     letters = [output for (topic, _), found in harness.outputs.items() if topic == DEAD_LETTERS for output in found]
     assert letters == [(f"{DUE_DATES}/0/1".encode(), poison.value)]
     assert harness.loop.in_hand is None
+
+
+def waking_logs(*more):
+    """Return logs of one loan that crashes whenever it is woken, of a sane neighbour, and of hourly ticks."""
+    where = deployment().topology
+    bad, good = [f"L{n}" for n in range(99) if where.partition_of(DUE_DATES, f"L{n}".encode()) == 0][:2]
+    facts = [LogRecord(0, *due(bad, 0, CRASHING_WAKE_MINOR)), LogRecord(1, *due(good, 1)), *more]
+    logs = {topic: [] for topic in LOANS.reads} | {DUE_DATES: facts}
+    ends = {DUE_DATES: len(facts)}
+    logs[LOAN_CLOCK] = [LogRecord(n, *tick(START_MS + n * HOUR_MS, ends)) for n in range(30)]
+    return logs, bad, good
+
+
+@pytest.mark.parametrize("crash", [0.0, 0.3])
+@pytest.mark.parametrize("facts_and_wakes", [1, 1000])
+def test_a_key_that_crashes_at_a_tick_is_put_aside(crash, facts_and_wakes):
+    """Dead letter, what was asked is taken back, no wake for so many hours, however it is cut; the fold agrees (P8)."""
+    logs, bad, good = waking_logs()
+    where = deployment(Limits(facts_and_wakes, 4))
+    crashing = Harness(LOANS, where, 0, logs)
+    with pytest.raises(ZeroDivisionError):
+        crashing.run()
+    assert crashing.loop.in_hand == (LOAN_CLOCK, 0, bad)
+    words = frozenset({quarantine(LOAN_CLOCK, 0, bad, hours=100)})
+    harness = Harness(LOANS, passing_by(where, words), 0, logs, seed=3, crash=crash)
+    harness.run()
+    folded = fold(LOANS, where.topology, 0, logs, policies={POLICY: None}, quarantined=words)
+    assert_equal(harness, folded)
+    letters = [output for (topic, _), found in harness.outputs.items() if topic == DEAD_LETTERS for output in found]
+    withdrawn = [value for (topic, _), found in harness.outputs.items() if topic == REMINDERS for _, value in found]
+    assert letters == [(f"{LOAN_CLOCK}/0/0/{bad}".encode(), logs[LOAN_CLOCK][0].value)]
+    assert sum(bad.encode() in value for value in withdrawn) == 1
+    assert sum(good.encode() in value for value in withdrawn) > 3
+    assert folded.wakes[bad.encode()] == START_MS + 100 * HOUR_MS
+    assert harness.loop.progress.aside[bad].until_ms == START_MS + 100 * HOUR_MS
+
+
+def test_a_fact_does_not_wake_what_is_put_aside_and_a_discard_does():
+    """A repayment is applied, but nobody looks; discarding the dead letter lets the repaired loan speak."""
+    logs, bad, _ = waking_logs()
+    paid = LogRecord(0, *repayment(bad, 1, 67))
+    gone = DeadLetterDiscarded(loan_id=bad, coordinates=f"{LOAN_CLOCK}/0/0/{bad}", reason="repaired")
+    lifted = LogRecord(0, bad.encode(), encode(Envelope("d", "/operator", gone.TYPE, gone)))
+    processor = replace(LOANS, reads=(*LOANS.reads, ARRANGEMENTS))
+    logs |= {REPAYMENTS: [paid], ARRANGEMENTS: [lifted]}
+    ticks = [{DUE_DATES: 2}, {DUE_DATES: 2, REPAYMENTS: 1}, {DUE_DATES: 2, REPAYMENTS: 1, ARRANGEMENTS: 1}]
+    logs[LOAN_CLOCK] = [LogRecord(n, *tick(START_MS + n * HOUR_MS, barriers)) for n, barriers in enumerate(ticks)]
+    words = frozenset({quarantine(LOAN_CLOCK, 0, bad)})
+    where = passing_by(deployment(), words)
+    harness = Harness(processor, where, 0, logs)
+    harness.run()
+    assert_equal(harness, fold(processor, where.topology, 0, logs, policies={POLICY: None}, quarantined=words))
+    outputs = [out for (topic, _), found in harness.outputs.items() if topic == REMINDERS for out in found]
+    said = [decode(REMINDERS, *out) for out in outputs]
+    assert [(e.time_ms - START_MS) // HOUR_MS for e in said if e.data.loan_id == bad] == [0, 2]
+    assert harness.loop.progress.aside == {}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
+from shared.contract.arrangements import DeadLetterDiscarded
 from shared.contract.base import Amounts
 from shared.contract.codec import Envelope, encode
 from shared.contract.loans import DUE_DATES, InstalmentScheduled
@@ -15,7 +16,7 @@ from shared.contract.requests import ESCALATIONS, REMINDERS, ClearancePurpose, C
 from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, Switch, Tick
 from shared.contract.topics import TOPICS, Keyed
 from shared.engine.epoch import Deployment, Limits
-from shared.engine.processor import Fact, Input, Processor, Unreadable, Wake
+from shared.engine.processor import Fact, Input, Processor, PutAside, Unreadable, Wake
 from shared.engine.topology import Topology
 from shared.kernel.partitioning import Partitioner
 from shared.kernel.step import Emit, Skip, Step, Verdict
@@ -28,6 +29,8 @@ MOST = 4
 LINES = 7
 CRASHING_MINOR = 666
 """An instalment of this amount crashes the toy loan service."""
+CRASHING_WAKE_MINOR = 667
+"""A loan that owes exactly this crashes the toy loan service whenever it is woken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,26 @@ def decide_loan(state: ToyLoan | None, key: str, given: Input, now: int, policy:
             return Step(replace(loan, open_minor=left, seen=(*loan.seen, payment.payment_id)[-8:]), wake_at=now)
         case Fact(data=ClearanceAnswered()):
             return Step(replace(loan, answered=loan.answered + 1), wake_at=_next(loan, now))
-        case Wake():
-            return _wake(loan, key, now)
-    raise AssertionError(given)
+    return _acted(loan, key, given, now)
+
+
+def _acted(loan: ToyLoan, key: str, given: Input, now: int) -> Step[ToyLoan]:
+    if isinstance(given, Fact):
+        assert isinstance(given.data, DeadLetterDiscarded), given
+        return Step(replace(loan, doubted=0), wake_at=now)
+    if isinstance(given, PutAside):
+        gone = _withdrawal(loan, key, now, WithdrawalReason.FACT_IN_DOUBT)
+        return Step(replace(loan, doubted=loan.doubted + 1), (Emit(REMINDERS, loan.borrower, gone),), now)
+    assert isinstance(given, Wake), given
+    if loan.open_minor == CRASHING_WAKE_MINOR:
+        raise ZeroDivisionError("a loan that this build cannot look at")
+    return _wake(loan, key, now)
+
+
+def _withdrawal(loan: ToyLoan, key: str, now: int, reason: WithdrawalReason) -> ContactWithdrawn:
+    return ContactWithdrawn(
+        borrower_id=loan.borrower, request_id=f"{key}-{loan.asked}", loan_id=key, reason=reason, caused_by=(str(now),)
+    )
 
 
 def hash_free(text: str) -> int:
@@ -87,9 +107,7 @@ def _wake(loan: ToyLoan, key: str, now: int) -> Step[ToyLoan]:
     if not loan.borrower:
         return Step(None, skips=(Skip("unknown_loan", key),))
     reason = WithdrawalReason.PAID if not loan.open_minor else WithdrawalReason.AMOUNT_CHANGED
-    event = ContactWithdrawn(
-        borrower_id=loan.borrower, request_id=f"{key}-{loan.asked}", loan_id=key, reason=reason, caused_by=(str(now),)
-    )
+    event = _withdrawal(loan, key, now, reason)
     if loan.asked >= MOST and loan.open_minor:
         return Step(replace(loan, asked=0), skips=(Skip("asked_enough", key),))
     return Step(
@@ -116,7 +134,7 @@ def decide_gate(state: ToyGate | None, key: str, given: Input, now: int, policy:
             # Sorted and without repetition: the order in which several source partitions come must not matter.
             pending = tuple(sorted({*gate.pending, f"{wish.request_id}@{wish.caused_by[0]}"}))[:20]
             return Step(replace(gate, pending=pending), wake_at=max(now, gate.last_ms + HOUR_MS))
-        case Fact() | Unreadable():
+        case Fact() | Unreadable() | PutAside():
             return Step(state)
         case Wake(tick=tick, spent=spent):
             return _grant(gate, key, now, tick, spent)
