@@ -12,7 +12,10 @@ from shared.contract.outcomes import OUTCOMES
 from shared.contract.ticks import Tick
 from shared.engine.batch import STATE_BYTES_MAX
 from shared.engine.state import StateCodec
+from shared.engine.store import STATE_PREFIX
+from tests.services.hostile.bounds import BOUNDS, lists_of, longest
 from tests.services.hostile.events import DAY_MS, START_MS
+from tests.services.hostile.logs import hostile_logs
 from tests.services.hostile.test_hostile_input import BY_NAME, POLICY, deployment
 from tests.shared.engine.fold import LogRecord, fold
 from tests.shared.engine.harness import Harness, assert_equal
@@ -114,6 +117,45 @@ def readers_of(kind, topic):
 CASES = [(flood, name) for flood, (kind, *_) in FLOODS.items() for name in readers_of(kind, EVENTS[kind].TOPICS[0])]
 
 
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_list_of_every_state_has_a_bound(name):
+    """A field that is a list and has no number in the table was forgotten by somebody."""
+    found = set(lists_of(BY_NAME[name].state))
+    assert found
+    assert found - BOUNDS.keys() == set()
+
+
+def test_the_table_of_bounds_names_nothing_else():
+    """What is no longer kept leaves the table."""
+    assert {one for processor in BY_NAME.values() for one in lists_of(processor.state)} == BOUNDS.keys()
+
+
+def assert_bounded(processor, values):
+    """Look at every list in every state that was written."""
+    codec, most = StateCodec(processor.state), Counter()
+    for value in values:
+        for name, length in longest(codec.decode(value)[0]).items():
+            most[name] = max(most[name], length)
+    assert most
+    assert {name: length for name, length in most.items() if name in BOUNDS and length > BOUNDS[name]} == {}
+
+
+def states_written(harness):
+    """Return every state that a run wrote to its changelog."""
+    records = [item for t in harness.transactions for item in t.changes.records.items()]
+    return [value for key, value in records if key[:1] == STATE_PREFIX and value is not None]
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_no_hostile_log_makes_a_list_longer(name):
+    """Allowed and absurd events, leaps of years."""
+    for seed in range(3):
+        logs = hostile_logs(BY_NAME[name], deployment(), 0, seed)
+        harness = Harness(BY_NAME[name], deployment(), 0, logs)
+        harness.run()
+        assert_bounded(BY_NAME[name], states_written(harness))
+
+
 @pytest.mark.parametrize(("flood", "name"), CASES)
 def test_a_flood_for_one_key_stays_bounded(flood, name):
     """Every record is counted, the state can always be written, and what is too much is refused by name."""
@@ -124,6 +166,7 @@ def test_a_flood_for_one_key_stays_bounded(flood, name):
     largest = max(len(v) for t in harness.transactions for v in t.changes.records.values() if v is not None)
     counts = harness.loop.progress.counts[topic]
     assert counts.total == count
+    assert_bounded(processor, states_written(harness))
     assert largest < RECORD_BYTES_MAX
     assert set(dead) <= {"bound_exceeded", "amount_impossible", "date_impossible", "conflicting_duplicate"}
     assert counts.applied + counts.duplicate + dead.total() >= count
