@@ -34,7 +34,9 @@ class Board:
 
 def figure(title: str, text: str, unit: str, query: str, *, width: int = 4, **limits: float) -> Panel:
     """A panel that is one figure, or one per series."""
-    legend = {"promise": "{{promise}}", "slo": "{{slo}}"}.get(query.partition(" by (")[2].partition(")")[0], "")
+    legend = {"promise": "{{promise}}", "slo": "{{slo}}", "service": "{{service}}"}.get(
+        query.partition(" by (")[2].partition(")")[0], ""
+    )
     return Panel(title, text, unit, ((query, legend),), "figure", width, **limits)
 
 
@@ -63,14 +65,20 @@ OVERVIEW = Board(
     "overview", "duecourse: overview", "Promises first: is anybody harmed, is anybody waiting, and why.",
     (
         ("Promises", (
+            figure("Waking somebody", "Alerts that page now; their runbooks are behind the link above.", "short",
+                   'count(ALERTS{alertstate="firing", severity="page"}) or vector(0)', width=4, red_from=1),
             figure("Promises violated", "Violations that the newest audit found. Anything but 0 pages: PromiseBroken.", "short",
-                   f"sum by (promise) ({m('promise_violations')})", width=10, red_from=1),
+                   f"sum by (promise) ({m('promise_violations')})", width=8, red_from=1),
             figure("Attempts after payment", "Attempts to collect what had been paid, ever. Must be 0.", "short",
                    f"sum({m('attempts_after_payment')})", width=4, red_from=1),
             figure("Age of the audit", "Time since the promises were last judged from the topics.", "s",
-                   f"time() - max({m('audit_timestamp_seconds')})", width=5, red_from=7200),
+                   f"time() - max(max_over_time({m('audit_timestamp_seconds')}[1d]))", width=4, red_from=7200),
             figure("Outreach restricted", "Operators' switches in force that stop outreach or shadow it.", "short",
-                   f"sum({m('outreach_restricted')})", width=5, red_from=1),
+                   f"sum({m('outreach_restricted')})", width=4, red_from=1),
+        )),
+        ("Who works", (
+            figure("Ready", "1 while an instance of the service says that it makes progress; 0 also when none was heard of for a minute.", "short",
+                   f"max by (service) ({m('ready')}) or 0 * max by (service) (max_over_time({m('ready')}[1d]))", width=24, red_below=1.0),
         )),
         ("Objectives", (
             figure("Budget left, 30 days", "Share of each objective's error budget that is left; below 0 it is missed.", "percentunit",
@@ -79,8 +87,8 @@ OVERVIEW = Board(
                    ("max by (slo) (duecourse:slo_errors:ratio_rate5m)", "{{slo}}"), width=14),
         )),
         ("Time", (
-            curves("Age of the newest tick applied", "How far decisions are behind, by stage and partition: the heartbeat.", "s",
-                   (f"time() - max by (stage, partition) ({m('tick_timestamp_seconds')})", "{{stage}} {{partition}}")),
+            curves("Age of the newest tick applied", "How far decisions are behind, by service and partition: the heartbeat, of those that fell silent too.", "s",
+                   (f"time() - max by (service, partition) (max_over_time({m('tick_timestamp_seconds')}[1h]))", "{{service}} {{partition}}")),
             curves("Pairs behind the clock", "How far each loan service's partition is behind; beyond 5 s it is silent.", "s",
                    (f"max by (behind, partition) ({m('clock_pair_behind_seconds')})", "{{behind}} {{partition}}")),
             curves("Silent pairs", "Pairs left behind: their requests are deferred.", "short", (f"max({m('clock_silent_pairs')})", "silent")),

@@ -90,7 +90,8 @@ def _drill(alert: Alert, outcome: Outcome | None) -> str:
         return f"| {alert.name} | none: {alert.undrilled} | | | | | | | not drilled |"
     shown = f"`{alert.queries[0].replace('|', '&#124;')}`"
     heal = HEALED_BY.get(drill.heal) or f"`duecourse run {drill.heal.removeprefix('start ')} --broker HOST:PORT`"
-    cells = [alert.name, drill.fault, f"{drill.hasten} times" if drill.hasten > 1 else "", shown, heal]
+    fault = f"{drill.fault} ({drill.pages} pages)" if drill.pages else drill.fault
+    cells = [alert.name, fault, f"{drill.hasten} times" if drill.hasten > 1 else "", shown, heal]
     if outcome is None:
         return f"| {' | '.join([*cells, '', '', '', 'not run'])} |"
     told = f"{outcome.told} s of {drill.within}" if outcome.told is not None else "never"

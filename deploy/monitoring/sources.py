@@ -43,7 +43,8 @@ class Drill:
     """How the alert is made to fire on a running system, and how that is undone: names of `tests/drills/faults.py`.
 
     `within` bounds the time until somebody is told. `hasten` makes the alert's windows and its patience that many times
-    shorter in the drill, thresholds unchanged. `stays`: it cannot end, because what was done stays on record.
+    shorter in the drill, thresholds unchanged. `stays`: it cannot end, because what was done stays on record. `pages`:
+    the alert that wakes somebody for the same fault, where this one is a ticket.
     """
 
     fault: str
@@ -51,6 +52,7 @@ class Drill:
     within: str
     hasten: int = 1
     stays: bool = False
+    pages: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

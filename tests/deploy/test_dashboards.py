@@ -74,8 +74,9 @@ def test_every_query_selects_and_rates_as_it_should(name: str) -> None:
 
 
 def test_promises_come_first() -> None:
-    """The overview begins with what must never happen."""
+    """The overview begins with what must never happen, beside whether somebody is being woken."""
     rows = [panel["title"] for panel in BUILT["overview"]["panels"] if panel["type"] == "row"]
     assert rows[0] == "Promises"
-    first = min(panels("overview"), key=lambda panel: (panel["gridPos"]["y"], panel["gridPos"]["x"]))
-    assert "duecourse_promise_violations" in first["targets"][0]["expr"]
+    top = min(panel["gridPos"]["y"] for panel in panels("overview"))
+    first = [panel["targets"][0]["expr"] for panel in panels("overview") if panel["gridPos"]["y"] == top]
+    assert any("duecourse_promise_violations" in query for query in first)

@@ -27,7 +27,8 @@ from tests.drills.faults import FAULTS, Scene
 from tests.drills.traffic import House, Lenders, gateways, until_cancelled
 from tests.drills.watch import Watch, seconds_of, start_watch, until
 
-WARM_SECONDS = 60.0
+WARM_SECONDS = 30.0
+READY_FOR = "90s"
 CALM_SECONDS = 400.0
 RECEIVERS = {"page": "page", "ticket": "ticket"}
 OBJECTIVE = "Objective"
@@ -47,7 +48,9 @@ async def drill(alerts: Sequence[Alert], scene: Scene, watch: Watch) -> dict[str
     healed = monotonic()
     paged = [alert for alert in alerts if alert.severity == "page" and not drills[alert.name].stays]
     await asyncio.gather(*(_over(alert, watch, healed) for alert in paged))
-    beside = tuple(sorted(watch.pager.since(began, "page").keys() - drills.keys()))
+    beside = tuple(
+        sorted(watch.pager.since(began, "page").keys() - drills.keys() - {it.pages for it in drills.values()})
+    )
     return {
         alert.name: asyncio.create_task(_outcome(alert, watch, healed, (after, shows, beside)))
         for alert, after, shows in zip(alerts, told, shown, strict=True)
@@ -112,13 +115,19 @@ async def run(only: Sequence[str], folder: Path) -> dict[str, Outcome]:
             asyncio.create_task(mend(house)),
         ]
         await asyncio.sleep(WARM_SECONDS)
-        await until(lambda: "page" not in watch.active().values(), CALM_SECONDS)
+        await until(lambda: _is_warm(watch, len(lasting)), CALM_SECONDS)
         awaited: dict[str, asyncio.Task[Outcome]] = {}
         for group in chosen:
             awaited |= await drill(group, scene, watch)
         outcomes = {name: await task for name, task in awaited.items()}
         await until_cancelled(*tasks)
     return outcomes
+
+
+def _is_warm(watch: Watch, processes: int) -> bool:
+    """Whether every process has been ready for a while, and nothing pages."""
+    ready = f"sum(min_over_time(duecourse_ready[{READY_FOR}])) == {processes}"
+    return watch.shows(ready) and "page" not in watch.active().values()
 
 
 def _fault(alert: Alert) -> str:

@@ -7,10 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -29,7 +32,7 @@ from shared.runtime.system_clock import now_ms
 from shared.simulation.desk import publication
 from tests.drills.traffic import House, Member, garbage
 
-LIVES_SECONDS = 5.0
+LIVES_SECONDS = 8.0
 JOINS_SECONDS = 20.0
 SETTLES_SECONDS = 15.0
 STANDS_SECONDS, GOES_SECONDS = 1.2, 0.04
@@ -82,19 +85,33 @@ async def end_background(scene: Scene) -> None:
 
 
 def crash_loop(name: str) -> Act:
-    """Let a process end again and again, a few seconds after each start, as at a fact that it cannot bear."""
+    """Let a process end again and again before it does any work, as at a fact that it cannot bear."""
 
     async def go_on(member: Member) -> None:
         while True:
             await asyncio.to_thread(member.end, signal.SIGKILL)
             member.start()
-            await asyncio.sleep(LIVES_SECONDS)
+            await asyncio.to_thread(_wait_for_work, member.port)
 
     async def act(scene: Scene) -> None:
         scene.house.down.add(name)
         scene.left["background"] = asyncio.create_task(go_on(scene.house.members[name]))
 
     return act
+
+
+def _wait_for_work(port: int) -> None:
+    """Wait until a process is about to work, or has answered for a while that it is not."""
+    answering_since: float | None = None
+    while answering_since is None or monotonic() - answering_since < LIVES_SECONDS:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
+                return
+        except urllib.error.HTTPError:
+            answering_since = answering_since or monotonic()
+        except OSError:
+            """Nobody listens yet."""
+        sleep(0.2)
 
 
 async def end_crash_loop(scene: Scene) -> None:

@@ -223,14 +223,14 @@ async def gateways(settings: Settings) -> None:
     held: list[tuple[int, PermitGranted]] = []
     async with Participant(settings, "drill-gateways", BORROWER_CLOCK, reads=(OUTREACH,)) as gateway:
         async for moment in gateway.moments():
-            while held and held[0][0] <= now_ms():
-                _, permit = held.pop(0)
-                await _act(gateway, permit, used=permit.permit_id not in withdrawn)
             events = [record.decode() for record in moment.records[OUTREACH]]
             found = [event.data for event in events if hasattr(event, "data")]
             withdrawn |= {event.permit_id for event in found if isinstance(event, PermitWithdrawn)}
             granted = [event for event in found if isinstance(event, PermitGranted)]
             held += [(max(now_ms(), permit.valid_from_ms) + ACTS_AFTER_MS, permit) for permit in granted]
+            while held and held[0][0] <= now_ms():
+                _, permit = held.pop(0)
+                await _act(gateway, permit, used=permit.permit_id not in withdrawn)
             await gateway.answer(moment)
 
 
