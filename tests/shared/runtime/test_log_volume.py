@@ -3,12 +3,22 @@
 import json
 import logging
 import logging.config
+from contextlib import redirect_stdout
+from io import StringIO
 
 import pytest
 import structlog
 
+from shared.contract.loans import DUE_DATES
+from shared.contract.ticks import LOAN_CLOCK
+from shared.engine.epoch import EpochLoop
+from shared.engine.progress import birth
+from shared.engine.store import MemoryStore
 from shared.runtime.log_lines import DECISION, configure, count_lines_with
 from shared.runtime.log_volume import BURST, CANONICAL, KINDS_MAX, LineBound
+from shared.runtime.metrics import Metrics
+from tests.shared.engine.fold import LogRecord
+from tests.shared.engine.toy import LOANS, START_MS, deployment, tick
 
 
 class Watch:
@@ -74,3 +84,25 @@ def test_what_was_cut_is_counted_for_lines_of_ours_and_of_libraries(capsys: pyte
     assert len(lines) == len(written) == 100 + 2 * BURST
     assert len(cut) == 2 * (100 - BURST)
     assert lines.count("epoch") == 100
+
+
+def test_a_storm_of_poison_is_one_line_per_epoch() -> None:
+    """Ten thousand unreadable records under two ticks: two lines, which count them by reason."""
+    out = StringIO()
+    with redirect_stdout(out):
+        configure(json=True, level="debug", service="tested")
+    try:
+        loop = EpochLoop(LOANS, deployment(loans=1, borrowers=1), 0, MemoryStore(), birth(LOANS.reads, 0, {}, "b"))
+        metrics = Metrics(LOANS, {})
+        for number in (0, 1):
+            first = number * 5_000
+            loop.feed(DUE_DATES, [LogRecord(first + n, b"L1", b"{") for n in range(5_000)])
+            loop.feed(LOAN_CLOCK, [LogRecord(number, *tick(START_MS + number, {DUE_DATES: first + 5_000}))])
+            while (transaction := loop.advance()) is not None:
+                loop.committed(transaction, 0)
+                metrics.saw_transaction(transaction, 0.01)
+    finally:
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [(line["event"], line["dead"]) for line in lines] == [("epoch", {"not_json": 5_000})] * 2
