@@ -30,6 +30,8 @@ RETRY_SECONDS = 0.5
 LOANS_AT_FIRST = 30
 LOANS_PER_SECOND = 3.0
 GARBAGE_EVERY_SECONDS = 7.0
+UNREADABLE = "unreadable"
+"""The loan whose repayments nobody can read."""
 QUIET_WITHIN_SECONDS = 0.2
 MOMENT_SECONDS_MIN = 0.06
 """A simulated step takes at least this long, so that faults meet working processes and not a busy machine."""
@@ -130,7 +132,7 @@ class InTrueTime:
     async def _throw_garbage(self) -> None:
         await asyncio.sleep(GARBAGE_EVERY_SECONDS)
         if not self.quiet:
-            await garbage(self._deployment, 1)
+            await garbage(self._deployment, (UNREADABLE,))
 
     async def _act_on_permits(self) -> None:
         await gateways(self._settings)
