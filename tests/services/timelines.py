@@ -6,15 +6,17 @@ A life is a function of its seed. What an id says is a function of the id, so th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from shared.contract.outreach import LOAN_CONTACTS
 from shared.contract.repayments import REPAYMENTS
 from shared.engine.processor import Fact, Unreadable
+from shared.kernel.step import Emit, Skip
 from shared.kernel.zones import local_date
-from tests.driver import fact
+from tests.driver import Turn, fact
 from tests.services.lending import (
     DUE,
     LOAN,
@@ -142,8 +144,30 @@ def life_of(seed: int, more: dict[Callable[[Life], Any], float] | None = None, e
     return lived
 
 
+def interleaved(items: Sequence[Fact | Unreadable], seed: int) -> list[Fact | Unreadable]:
+    """Return another order of the same facts, as the partitions they lie in may meet: each topic keeps its own order.
+
+    Words of the gate are the exception: one loan's may come from several partitions of the gate.
+    """
+    mixed = shuffled(items, seed)
+    for topic in {item.topic for item in items} - {LOAN_CONTACTS}:
+        places = [place for place, item in enumerate(mixed) if item.topic == topic]
+        for place, item in zip(places, [item for item in items if item.topic == topic], strict=True):
+            mixed[place] = item
+    return mixed
+
+
 def shuffled(items: Sequence[Fact | Unreadable], seed: int) -> list[Fact | Unreadable]:
-    """Return another order of the same facts."""
+    """Return the same facts in any order at all."""
     mixed = list(items)
     Random(seed).shuffle(mixed)
     return mixed
+
+
+def without_causes(turn: Turn) -> tuple[list[Emit], tuple[Skip, ...]]:
+    """Return what was said, but not which facts were its cause: of two revisions the later may be the lower one."""
+    said = [
+        replace(emit, data=emit.data.model_copy(update={"caused_by": ()})) if hasattr(emit.data, "caused_by") else emit
+        for emit in turn.events
+    ]
+    return said, turn.skips
