@@ -43,7 +43,7 @@ monitoring: $(PACKAGES_STAMP) ## write rules, alerts, runbooks, drills and dashb
 
 .PHONY: test
 test: setup promtool lint ## all gates and all tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 .PHONY: lint
 lint: $(PACKAGES_STAMP) ## format, lint, types, floors, drift of the generated contract
