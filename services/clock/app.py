@@ -26,6 +26,7 @@ from shared.runtime.health import HealthListener
 from shared.runtime.kafka_offsets import BrokerError, GroupProgress, LogEnds
 from shared.runtime.log_lines import configure, count_lines_with, tell_the_uncaught
 from shared.runtime.settings import Settings
+from shared.runtime.startup_checks import reason_of
 from shared.runtime.stop import StopReason, stop
 from shared.runtime.system_clock import elapsed_ms, now_ms
 from shared.runtime.topics import TopicAdmin
@@ -116,8 +117,7 @@ class ClockApp:
         async with TopicAdmin(self.settings) as admin:
             faults = await admin.check(names)
         if faults:
-            wrong_time = any("stamped mode" in fault.what for fault in faults)
-            stop(StopReason.WRONG_TIME if wrong_time else StopReason.TOPICS_WRONG, "; ".join(map(str, faults)))
+            stop(reason_of(faults), "; ".join(map(str, faults)))
         for opened in (self._written, self._stable, self._groups):
             await stack.enter_async_context(opened)
         for part in (self._control, self._tail, self._writer):

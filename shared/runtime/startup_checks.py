@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from shared.contract.ticks import CONTROL
@@ -9,7 +10,7 @@ from shared.contract.topics import DEAD_LETTERS
 from shared.engine.processor import Processor
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
-from shared.runtime.topics import TopicAdmin
+from shared.runtime.topics import TopicAdmin, TopicFault
 
 
 def require_assertions(*, enabled: bool = __debug__) -> None:
@@ -26,6 +27,13 @@ async def require_topics(settings: Settings, processor: Processor[Any]) -> None:
         faults = await admin.check([*names, settings.changelog(processor.name)])
     if not faults:
         return
-    wrong_time = [fault for fault in faults if "stamped mode" in fault.what]
-    reason = StopReason.WRONG_TIME if wrong_time else StopReason.TOPICS_WRONG
-    stop(reason, "; ".join(map(str, faults)))
+    stop(reason_of(faults), "; ".join(map(str, faults)))
+
+
+def reason_of(faults: Sequence[TopicFault]) -> StopReason:
+    """Return why to stop for these faults; what is kept too seldom is mended otherwise than the rest."""
+    if any("stamped mode" in fault.what for fault in faults):
+        return StopReason.WRONG_TIME
+    if all(fault.of_replication for fault in faults):
+        return StopReason.REPLICATION_LOW
+    return StopReason.TOPICS_WRONG

@@ -25,6 +25,10 @@ CLOCK_RETENTION_MS: Final = 30 * DAY_MS
 """Longer than any outage that is to be worked off tick by tick."""
 VALUE_BYTES_MAX: Final = 1024 * 1024
 DEAD_LETTER_BYTES_MAX: Final = 2 * 1024 * 1024
+GROUPS_LOG: Final = "__consumer_offsets"
+TRANSACTIONS_LOG: Final = "__transaction_state"
+"""The brokers' own topics: a deployment survives the loss of a broker only if these do."""
+OF_REPLICATION: Final = frozenset({"min.insync.replicas", "unclean.leader.election.enable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +65,11 @@ def specs(settings: Settings) -> tuple[TopicSpec, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TopicFault:
-    """One thing about a topic that is not as it must be."""
+    """One thing about a topic that is not as it must be; `of_replication`: it may be lost, or lost from, too easily."""
 
     topic: str
     what: str
+    of_replication: bool = False
 
     def __str__(self) -> str:
         return f"{self.topic}: {self.what}"
@@ -113,13 +118,22 @@ class TopicAdmin:
         return tuple(sorted(made))
 
     async def check(self, names: Iterable[str] | None = None) -> tuple[TopicFault, ...]:
-        """Return what is wrong with the topics (all, or those named); empty when they are as they must be."""
+        """Return what is wrong with the topics (all, or those named); empty when they are as they must be.
+
+        The brokers' own topics are looked at in any case, as far as they exist: before the first group or transaction
+        they do not.
+        """
         chosen = None if names is None else frozenset(names)
         wanted = [spec for spec in specs(self._settings) if chosen is None or spec.name in chosen]
-        described = await self._admin.describe_topics([spec.name for spec in wanted])
+        described = await self._admin.describe_topics([*(spec.name for spec in wanted), GROUPS_LOG, TRANSACTIONS_LOG])
         found = {topic["topic"]: topic for topic in described if topic["error_code"] == 0}
         faults = [fault for spec in wanted for fault in self._shape(spec, found.get(spec.name))]
         present = [spec for spec in wanted if spec.name in found]
+        for name in (GROUPS_LOG, TRANSACTIONS_LOG):
+            if name in found:
+                faults += self._replicas(name, found[name])
+                enough = {"min.insync.replicas": str(self._settings.min_insync_replicas)}
+                present += [TopicSpec(name, 0, enough)] if name == TRANSACTIONS_LOG else []
         faults += await self._configuration(present)
         if self._settings.topic(CONTROL) in found:
             faults += await self._stamp_faults()
@@ -132,9 +146,13 @@ class TopicAdmin:
         partitions = found["partitions"]
         if len(partitions) != spec.partitions:
             yield TopicFault(spec.name, f"has {len(partitions)} partitions, the settings say {spec.partitions}")
-        fewest = min(len(partition["replicas"]) for partition in partitions)
-        if fewest < self._settings.replication_factor:
-            yield TopicFault(spec.name, f"has {fewest} replicas, the settings say {self._settings.replication_factor}")
+        yield from self._replicas(spec.name, found)
+
+    def _replicas(self, name: str, found: Mapping[str, Any]) -> Iterable[TopicFault]:
+        fewest, wanted = min(len(partition["replicas"]) for partition in found["partitions"]), self._settings
+        if fewest < wanted.replication_factor:
+            what = f"has {fewest} replicas, the settings say {wanted.replication_factor}"
+            yield TopicFault(name, what, of_replication=True)
 
     async def _configuration(self, wanted: Iterable[TopicSpec]) -> list[TopicFault]:
         by_name = {spec.name: spec for spec in wanted}
@@ -146,7 +164,9 @@ class TopicAdmin:
             for _, _, _, name, entries in response.resources:
                 values = {entry[0]: entry[1] for entry in entries}
                 faults += [
-                    TopicFault(name, f"{key} is {values.get(key)}, must be {value}")
+                    TopicFault(
+                        name, f"{key} is {values.get(key)}, must be {value}", of_replication=key in OF_REPLICATION
+                    )
                     for key, value in by_name[name].config.items()
                     if key in values and not _satisfies(key, values[key], value)
                 ]

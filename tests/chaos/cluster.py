@@ -10,16 +10,16 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, NodeNotReadyError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaConnectionError, KafkaError, NodeNotReadyError
 
 from shared.runtime.local_kafka.java import find_java, kafka_classpath
-from shared.runtime.local_kafka.network import LOOPBACK, broker_answers, free_port, port_is_free
+from shared.runtime.local_kafka.network import LOOPBACK, brokers_known, free_port, port_is_free
 from shared.runtime.local_kafka.process import dying_with_starter
 from shared.runtime.local_kafka.properties import SETTINGS, properties_text
 
@@ -83,10 +83,11 @@ class Node:
             )
 
     def answers(self) -> bool:
-        """Whether clients are served (a controller: whether its port is open)."""
+        """Whether clients are served, and told of all brokers that run (a controller: whether its port is open)."""
         if self.number == CONTROLLER:
             return not port_is_free(self.port, self.host)
-        return broker_answers(self.port, self.host)
+        running = sum(node.is_running for node in self.cluster.brokers.values())
+        return brokers_known(self.port, self.host) >= running
 
     def signal(self, number: int) -> None:
         if self.popen is not None and self.popen.poll() is None:
@@ -171,15 +172,16 @@ class Cluster:
             "broker.heartbeat.interval.ms": 1_000,
         }
 
-    def start(self) -> str:
-        """Format once, start all that does not run, wait until all answer, and return the bootstrap addresses."""
+    def start(self, *brokers: int) -> str:
+        """Format once, start the controller and all brokers (or those named), wait, return the addresses."""
         if not (self.directory / "formatted").exists():
             cluster_id = "A" + secrets.token_urlsafe(16)[1:]
             formats = [node.format(cluster_id) for node in self.nodes]
             codes = [process.wait() for process in formats]
             assert not any(codes), self.tails()
             (self.directory / "formatted").touch()
-        self.launch(*(node.number for node in self.nodes if not node.is_running))
+        wanted = (CONTROLLER, *(brokers or self.brokers))
+        self.launch(*(number for number in wanted if not self.node(number).is_running))
         self.wait_until_answering()
         return self.bootstrap
 
@@ -258,27 +260,26 @@ class Cluster:
 
     async def leaders(self, topic: str) -> dict[int, int]:
         """Return the broker that leads each partition of a topic; -1 where none does."""
-        async with self.admin() as admin:
-            described = (await admin.describe_topics([topic]))[0]
+        (described,) = await self._ask(lambda admin: admin.describe_topics([topic]))
         return {partition["partition"]: partition["leader"] for partition in described["partitions"]}
 
     async def group_coordinator(self, group: str) -> int:
-        return await self._coordinator(group, GROUP_COORDINATOR)
+        return int(await self._ask(lambda admin: admin.find_coordinator(group, GROUP_COORDINATOR)))
 
     async def transaction_coordinator(self, transactional_id: str) -> int:
-        return await self._coordinator(transactional_id, TRANSACTION_COORDINATOR)
+        return int(await self._ask(lambda admin: admin.find_coordinator(transactional_id, TRANSACTION_COORDINATOR)))
 
-    async def _coordinator(self, name: str, kind: int, seconds: float = 30.0) -> int:
+    async def _ask(self, question: Callable[[Any], Awaitable[Any]], seconds: float = 30.0) -> Any:
+        """Ask the cluster, again where a dead broker was asked, or an office has nobody who holds it yet."""
         deadline = time.monotonic() + seconds
-        async with self.admin() as admin:
-            while True:
-                try:
-                    return int(await admin.find_coordinator(name, kind))
-                except (GroupCoordinatorNotAvailableError, NodeNotReadyError):
-                    # The first question makes the internal topic; and for a moment after a death there is none.
-                    if time.monotonic() > deadline:
-                        raise
-                await asyncio.sleep(0.2)
+        while True:
+            try:
+                async with self.admin() as admin:
+                    return await question(admin)
+            except (GroupCoordinatorNotAvailableError, KafkaConnectionError, NodeNotReadyError):
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.2)
 
     async def in_sync(self, topics: Iterable[str] | None = None, seconds: float = START_SECONDS) -> None:
         """Wait until every partition (of all topics, or those named) has a leader and all its replicas in sync."""

@@ -47,17 +47,22 @@ def port_is_free(port: int, host: str = LOOPBACK) -> bool:
 
 def broker_answers(port: int, host: str = LOOPBACK) -> bool:
     """Ask for metadata of no topic; True once the answer names a broker, which it does from when it can be used."""
+    return brokers_known(port, host) > 0
+
+
+def brokers_known(port: int, host: str = LOOPBACK) -> int:
+    """Return how many brokers of its cluster a broker knows of; 0 where none answers."""
     request = struct.pack(">hhihi", METADATA_REQUEST, METADATA_VERSION, 1, -1, NO_TOPICS)
     try:
         with socket.create_connection((host, port), timeout=ANSWER_TIMEOUT_SECONDS) as connection:
             connection.sendall(struct.pack(">i", len(request)) + request)
             head = connection.recv(12, socket.MSG_WAITALL)
     except OSError:
-        return False
+        return 0
     if len(head) < 12:
-        return False
+        return 0
     _, _, brokers = struct.unpack(">iii", head)
-    return bool(brokers > 0)
+    return int(brokers)
 
 
 def _ephemeral_lowest() -> int:
