@@ -29,6 +29,7 @@ class StopReason(Enum):
     ASSERTIONS_OFF = (82, "start Python without -O: invariants are checked while running")
     PARTITIONS_CHANGED = (83, "create a new topic set: partition counts of a deployment never change")
     CORE_CRASHED = (84, "restart; if it stops here again, quarantine what it names, or start a build that can")
+    REPLICATION_LOW = (85, "add replicas with kafka-reassign-partitions, set min.insync.replicas with kafka-configs")
 
     def __init__(self, code: int, advice: str) -> None:
         self.code = code
