@@ -98,7 +98,6 @@ def chapters(spool: Spool, period: Period | None = None) -> Iterator[Chronicle]:
 
 
 def _by_chapter(spool: Spool, build: Build, parts: Iterable[Chronicle], period: Period | None) -> dict[str, Verdict]:
-    rules = build.packs.rule_texts()
     since = None if period is None else period.since
     total: dict[str, Verdict] = {}
     # The empty one first: a log about nobody has verdicts too, of no case tried.
@@ -109,7 +108,7 @@ def _by_chapter(spool: Spool, build: Build, parts: Iterable[Chronicle], period: 
             p4_quiet.check(chapter, build.packs),
             p5_pay_to_silence.check(chapter),
             p6_fair_record.check(chapter, build.reporting),
-            p7_explained.check(chapter, rules),
+            p7_explained.check(chapter, build.packs),
         ):
             known = total.get(verdict.promise)
             total[verdict.promise] = verdict if known is None else known + verdict

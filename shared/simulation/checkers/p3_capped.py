@@ -49,7 +49,7 @@ def _check_permit(
             continue
         if cap.callback_exempt and knowledge.asked_to_be_called(permit.channel, permit.valid_from_ms):
             continue
-        counted = [contact for contact in before if _counts(cap, contact, knowledge)]
+        counted = [contact for contact in before if counts(cap, contact, knowledge)]
         for subject in _subjects(cap.per, permit):
             same = [contact for contact in counted if subject is None or subject in _subjects_of(cap.per, contact)]
             _check_windows(entry, cap, knowledge.zones(), same, findings)
@@ -78,7 +78,7 @@ def _count(contacts: list[Contact], window: range, zone: str) -> int:
     return count
 
 
-def _counts(cap: Cap, contact: Contact, knowledge: Knowledge) -> bool:
+def counts(cap: Cap, contact: Contact, knowledge: Knowledge) -> bool:
     """Whether a contact counts for a cap: its channel, its class, what became of it, and who began it."""
     if contact.channel not in cap.channels or contact.is_given_back():
         return False

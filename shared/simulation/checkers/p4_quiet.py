@@ -60,11 +60,12 @@ def _check_hours(entry: Entry[PermitGranted], knowledge: Knowledge, packs: Packs
         if permit.channel not in rule.channels:
             continue
         for zone in zones:
-            late = next((instant for instant in instants if not _is_allowed(rule, instant, zone)), None)
+            late = next((instant for instant in instants if not is_allowed(rule, instant, zone)), None)
             findings.require(that=late is None, where=where, what=f"{late} is outside rule {rule.rule.id} in {zone}")
 
 
-def _is_allowed(rule: Hours, instant: int, zone: str) -> bool:
+def is_allowed(rule: Hours, instant: int, zone: str) -> bool:
+    """Return whether a rule allows contact at an instant, as people in a zone read their clocks."""
     moment = local_moment(instant, zone)
     day = date_of(moment.day)
     if not in_force(rule, day):

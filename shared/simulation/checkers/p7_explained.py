@@ -1,8 +1,10 @@
-"""P7 explained: each decision names its reason, the rules by id, the policy in force, and causes that exist."""
+"""P7 explained: each decision names its reason, the rules by id, the policy in force, and causes that exist.
+
+A rule that is said to block must do so: hours and caps on a person are looked at again by brute force.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from shared.contract.base import Event
@@ -24,7 +26,13 @@ from shared.contract.requests import (
 )
 from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK
 from shared.contract.topics import RATE_LIMITER
+from shared.domain.packs import Cap, Hours, Packs, Per, Unit
+from shared.kernel.zones import MINUTE_MS
 from shared.simulation.checkers.chronicle import Chronicle, Entry
+from shared.simulation.checkers.local_time import local_moment
+from shared.simulation.checkers.p3_capped import counts
+from shared.simulation.checkers.p4_quiet import is_allowed
+from shared.simulation.checkers.person import Knowledge, Society, days_between, rules_for
 from shared.simulation.checkers.verdict import Findings, Verdict
 
 DECISIONS: Final[tuple[type[Event], ...]] = (
@@ -43,12 +51,15 @@ DECISIONS: Final[tuple[type[Event], ...]] = (
 )
 _WITHOUT_CAUSE: Final = (PermitDeferred, PermitRefused)
 """Time alone can be why these are decided anew; the request that they name is their cause then."""
+_LEAST_PERMIT_MINUTES: Final = 5
+"""A permit that could be used for less is not granted (gateway guide): hours that end so soon block."""
 
 
-def check(chronicle: Chronicle, rule_ids: Iterable[str]) -> Verdict:
+def check(chronicle: Chronicle, packs: Packs) -> Verdict:
     """Look at every decision of every service."""
     findings = Findings("P7", "explained")
-    known_rules = frozenset(rule_ids)
+    known_rules = frozenset(packs.rule_texts())
+    society = Society(chronicle)
     requests = {entry.data.request_id for entry in chronicle.of(ContactRequested)}
     for entry in chronicle.of_each(*DECISIONS):
         if not chronicle.judges(entry.at):
@@ -56,6 +67,8 @@ def check(chronicle: Chronicle, rule_ids: Iterable[str]) -> Verdict:
         _check_policy(chronicle, entry, findings)
         _check_causes(chronicle, entry, findings)
         _check_reason(entry, known_rules, findings)
+        if isinstance(entry.data, PermitDeferred):
+            _check_blocks(entry, entry.data, society, packs, findings)
         request_id = getattr(entry.data, "request_id", None)
         if request_id is not None and request_id not in requests and chronicle.since is not None:
             findings.left_out()
@@ -109,3 +122,38 @@ def _check_reason(entry: Entry[Event], known_rules: frozenset[str], findings: Fi
     strange = [rule for rule in rules if rule not in known_rules]
     what = f"rules {', '.join(strange)} are not of the policy" if strange else "no rule is named"
     findings.require(that=bool(rules) and not strange, where=where, what=what)
+
+
+def _check_blocks(
+    entry: Entry[Event], deferred: PermitDeferred, society: Society, packs: Packs, findings: Findings
+) -> None:
+    """Require of each rule of hours, and of each plain cap on the person, that it does stand against a contact."""
+    knowledge = society.known(deferred.borrower_id, entry.at)
+    hours, caps = rules_for(packs, knowledge.profile)
+    named = {rule.rule_id for rule in deferred.rules}
+    what = f"{entry.id} names a rule that did not block"
+    for rule in hours:
+        if rule.rule.id in named:
+            blocks = _hours_block(rule, knowledge, entry.at)
+            findings.require(that=blocks, where=entry.record.coordinates, what=f"{what}: {rule.rule.id}")
+    for cap in caps:
+        plain = cap.per is Per.PERSON and cap.unit is Unit.ATTEMPT and not cap.callback_exempt
+        if plain and cap.rule.id in named:
+            blocks = _cap_blocks(cap, knowledge, society, deferred.borrower_id, entry.at)
+            findings.require(that=blocks, where=entry.record.coordinates, what=f"{what}: {cap.rule.id}")
+
+
+def _hours_block(rule: Hours, knowledge: Knowledge, at: int) -> bool:
+    instants = [at + minute * MINUTE_MS for minute in range(_LEAST_PERMIT_MINUTES)]
+    instants.append(at + _LEAST_PERMIT_MINUTES * MINUTE_MS - 1)
+    return any(not is_allowed(rule, instant, zone) for zone in knowledge.zones() for instant in instants)
+
+
+def _cap_blocks(cap: Cap, knowledge: Knowledge, society: Society, borrower_id: str, at: int) -> bool:
+    """Whether so many contacts, granted until then, reach into the days that a window ending today has."""
+    counted = [contact for contact in society.contacts(knowledge, borrower_id) if counts(cap, contact, knowledge)]
+    for zone in knowledge.zones():
+        first = local_moment(at, zone).day - cap.days + 1
+        if sum(days_between(*contact.instants(), zone).stop > first for contact in counted) >= cap.limit:
+            return True
+    return False

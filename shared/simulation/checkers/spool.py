@@ -7,7 +7,8 @@ loan and person (`Households`), one number per partition, and the chapter that i
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -18,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from shared.contract.codec import Envelope, Rejected, decode
+from shared.contract.outreach import OUTREACH, PermitGranted
 from shared.contract.recorded import Recorded
 from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, PROBE_AT, DeploymentStamped, Tick
 from shared.contract.topics import DEAD_LETTERS, SERVICES, TOPICS, Keyed
@@ -39,7 +41,7 @@ CREATE TABLE records (topic INTEGER, partition INTEGER, offset INTEGER, key BLOB
   appended_ms INTEGER, subject INTEGER, at INTEGER, service TEXT, source INTEGER, digest BLOB);
 CREATE TABLE changelog (service TEXT, partition INTEGER, key BLOB, value BLOB, PRIMARY KEY (service, partition, key));
 CREATE TABLE ticks (clock TEXT, partition INTEGER, at INTEGER, offset INTEGER, policy TEXT, appended_ms INTEGER,
-  PRIMARY KEY (clock, partition, at)) WITHOUT ROWID;
+  silent INTEGER, changed INTEGER, PRIMARY KEY (clock, partition, at)) WITHOUT ROWID;
 CREATE TABLE barriers (topic TEXT, partition INTEGER, barrier INTEGER, at INTEGER,
   PRIMARY KEY (topic, partition, barrier)) WITHOUT ROWID;
 CREATE TABLE chapter (subject INTEGER PRIMARY KEY);
@@ -101,6 +103,7 @@ class Spool:
         self._database.execute("BEGIN")
         self._rows: list[tuple[Any, ...]] = []
         self._last_at: dict[tuple[str, int], int] = {}
+        self._last_silent: dict[tuple[str, int], tuple[str, ...]] = {}
         self._last_barrier: dict[tuple[str, int], int] = {}
         self.households = Households()
         self.stamp: Recorded | None = None
@@ -168,8 +171,10 @@ class Spool:
         if tick.at <= self._last_at.get(place, PROBE_AT):
             return
         self._last_at[place] = tick.at
-        row = (*place, tick.at, record.offset, tick.policy, record.appended_ms)
-        self._database.execute("INSERT INTO ticks VALUES (?, ?, ?, ?, ?, ?)", row)
+        changed = tick.silent != self._last_silent.get(place, ())
+        self._last_silent[place] = tick.silent
+        row = (*place, tick.at, record.offset, tick.policy, record.appended_ms, bool(tick.silent), changed)
+        self._database.execute("INSERT INTO ticks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         for topic, barrier in tick.barriers.items():
             if clock_of(topic) == record.topic and barrier > self._last_barrier.get((topic, record.partition), 0):
                 self._last_barrier[topic, record.partition] = barrier
@@ -281,6 +286,7 @@ class Spool:
             met |= self._met(record)
             if service in SERVICES and at is not None:
                 met.add((BORROWER_CLOCK if service == SERVICES[-1] else LOAN_CLOCK, source, at))
+        met |= self._met_while_open(found, sorted(at for clock, _, at in met if clock == LOAN_CLOCK))
         ticks = [tick for place in sorted(met) for tick in self._tick(*place)]
         return [*([] if self.stamp is None else [self.stamp]), *ticks, *found]
 
@@ -289,6 +295,35 @@ class Spool:
         query = "SELECT at FROM barriers WHERE topic = ? AND partition = ? AND barrier > ? ORDER BY barrier LIMIT 1"
         found = self._database.execute(query, (record.topic, record.partition, record.offset)).fetchone()
         return set() if found is None else {(clock_of(record.topic), record.partition, found[0])}
+
+    def _met_while_open(self, found: Iterable[Recorded], known: Sequence[int]) -> set[tuple[str, int, int]]:
+        """Return the gate's ticks by which an open permit must have been withdrawn, were its reason gone.
+
+        For each instant at which a fact about loans became known while a permit was open: the first tick from then on,
+        and where pairs were silent those at which others were, until none was.
+        """
+        met: set[tuple[str, int, int]] = set()
+        for record in found:
+            read = record.decode() if record.topic == OUTREACH else None
+            if isinstance(read, Envelope) and isinstance(read.data, PermitGranted):
+                granted = bisect_right(known, record.appended_ms if read.time_ms is None else read.time_ms)
+                for at in known[granted : bisect_left(known, read.data.valid_until_ms)]:
+                    met |= {
+                        (BORROWER_CLOCK, record.partition, tick) for tick in self._until_heard(record.partition, at)
+                    }
+        return met
+
+    def _until_heard(self, partition: int, at: int) -> Iterator[int]:
+        query = (
+            "SELECT at, silent FROM ticks WHERE clock = ? AND partition = ? AND at >= ? "
+            "AND (changed OR NOT silent OR at = ?) ORDER BY at"
+        )
+        first = "SELECT MIN(at) FROM ticks WHERE clock = ? AND partition = ? AND at >= ?"
+        (begin,) = self._database.execute(first, (BORROWER_CLOCK, partition, at)).fetchone()
+        for tick, silent in self._database.execute(query, (BORROWER_CLOCK, partition, at, begin)):
+            yield tick
+            if not silent:
+                return
 
     def _tick(self, clock: str, partition: int, at: int) -> Iterator[Recorded]:
         query = "SELECT offset FROM ticks WHERE clock = ? AND partition = ? AND at = ?"
