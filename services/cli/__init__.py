@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, str]] = {
     "explain": "services.cli.explain",
     "kafka": "services.cli.kafka",
     "simulate": "services.cli.simulate",
+    "swarm": "services.cli.swarm",
     "check": "services.cli.check",
     "doctor": "services.cli.doctor",
     "pseudonym": "services.cli.pseudonym",
