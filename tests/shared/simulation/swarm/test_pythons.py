@@ -23,7 +23,7 @@ def _said(python: Path, hash_seed: str) -> str:
 
 
 def test_every_python_and_every_hash_seed_says_the_same() -> None:
-    """What the first seeds say is one under two hash seeds and all supported Pythons; those that are missing are named."""
+    """What the first seeds say is one under two salts and all supported Pythons; those that are missing are named."""
     missing = [version for version in supported() if version not in prepared()]
     if missing:
         warnings.warn(f"NOT RUN under Python {', '.join(missing)}: `make pythons` prepares them", stacklevel=1)
