@@ -221,7 +221,8 @@ def _answered(notice: Notice, data: ContactAnswered) -> Notice:
         case Answer.EXPIRED:
             return replace(notice, not_made=True)
         case Answer.WITHDRAWN:
-            return notice
+            # The gate takes permits back for its own reasons, and goes on to look for a moment for what was asked.
+            return replace(notice, permit_id=None) if notice.sent_ms is None else notice
 
 
 def _made(notice: Notice, data: ContactOutcome) -> Notice:
@@ -231,8 +232,8 @@ def _made(notice: Notice, data: ContactOutcome) -> Notice:
         return replace(notice, sent_ms=sent_ms, permit_id=permit_id)
     if data.outcome in _MISSED:
         return replace(notice, bounced=True, permit_id=permit_id)
-    if data.outcome is Outcome.NOT_ATTEMPTED:
-        return replace(notice, not_made=True, permit_id=permit_id)
+    if data.outcome is Outcome.NOT_ATTEMPTED and permit_id == notice.permit_id:
+        return replace(notice, not_made=True)
     return notice
 
 

@@ -11,6 +11,7 @@ from shared.contract.arrangements import ARRANGEMENTS
 from shared.contract.base import HoldReason
 from shared.contract.loans import ClosedReason
 from shared.contract.outcomes import Outcome
+from shared.contract.outreach import Answer
 from shared.contract.repayments import REPAYMENTS
 from shared.contract.requests import (
     ClearancePurpose,
@@ -31,6 +32,8 @@ from tests.services.credit_report.bureau import (
     START,
     Bureau,
     Way,
+    answered,
+    granted,
     outcome,
     permit_of,
     person_held,
@@ -391,3 +394,42 @@ def test_p7_a_notice_about_what_was_boarded_names_the_boarding_when_it_is_taken_
     loan = bureau.driver.state.loan
     assert loan.boarding is not None
     assert taken_back.caused_by == (loan.boarding.fact_id,)
+
+
+def test_a_permit_that_was_taken_back_does_not_speak_for_the_one_that_follows_it() -> None:
+    """Not attempted because its permit was withdrawn, a notice is still wanted and permitted again, not asked twice.
+
+    Were it given up at that, nobody would withdraw it when the money comes: the new permit would demand what is paid.
+    """
+    bureau = Bureau(notice=lambda _: Way.SILENT)
+    bureau.run(START, LEAD + HOUR_MS, _opened())
+    (notice,) = bureau.asked()
+    first, late, payday = LEAD + 2 * HOUR_MS, LEAD + 4 * HOUR_MS, date(2024, 3, 27)
+    again = granted(notice, late).model_copy(update={"permit_id": "the second"})
+    bureau.run(
+        LEAD + HOUR_MS,
+        at(payday) + DAY_MS,
+        [
+            (first, granted(notice, first)),
+            (first + 1, answered(notice, Answer.WITHDRAWN, first + 1)),
+            (late, outcome(notice, Outcome.NOT_ATTEMPTED, late)),
+            (late, again),
+            (at(payday, "12:00"), paid("p1", 100_000, payday)),
+        ],
+    )
+    assert bureau.asked() == [notice]
+    assert [one.request_id for one in bureau.withdrawn()] == [notice.request_id]
+
+
+def test_a_permit_that_is_given_back_ends_the_notice_even_after_an_earlier_one_was_taken_back() -> None:
+    """What the gateway says of the permit in force does count: the notice is asked again."""
+    bureau = Bureau(notice=lambda _: Way.SILENT)
+    bureau.run(START, LEAD + HOUR_MS, _opened())
+    (notice,) = bureau.asked()
+    first, late = LEAD + 2 * HOUR_MS, LEAD + 4 * HOUR_MS
+    again = granted(notice, late).model_copy(update={"permit_id": "the second"})
+    back = outcome(notice, Outcome.NOT_ATTEMPTED, late + HOUR_MS).model_copy(update={"permit_id": "the second"})
+    taken = answered(notice, Answer.WITHDRAWN, first + 1)
+    facts = [(first, granted(notice, first)), (first + 1, taken), (late, again), (late + HOUR_MS, back)]
+    bureau.run(LEAD + HOUR_MS, LEAD + DAY_MS, facts)
+    assert len(bureau.asked()) == 2
