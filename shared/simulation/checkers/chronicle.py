@@ -30,6 +30,11 @@ class Entry(Generic[E_co]):
     data: E_co
     replaces: str | None = None
 
+    @property
+    def where(self) -> str:
+        """Where it lies and its id: what a person who looks into a violation searches for."""
+        return f"{self.record.coordinates} {self.id}"
+
 
 @dataclass(slots=True)
 class Ticks:

@@ -52,7 +52,7 @@ def _check_decision(service: str, key: str, at: int, entries: list[Entry[Event]]
         place = _place(service, key, at, entry, len(entries))
         places[place] += 1
         what = "its id is not one of this decision: a sibling is missing, or it was said by somebody else"
-        findings.require(that=place is not None, where=entry.record.coordinates, what=what)
+        findings.require(that=place is not None, where=entry.where, what=what)
     for place, count in places.items():
         if place is not None and count > 1:
             findings.violated(f"{service} at {at}", f"output {place} of key {key} was said {count} times")

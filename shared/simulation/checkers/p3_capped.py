@@ -67,7 +67,7 @@ def _check_windows(
                 _count(same, range(first, first + cap.days), zone) for first in range(day - cap.days + 1, day + 1)
             )
             what = f"{most} contacts were known in {cap.days} days in {zone}, rule {cap.rule.id} allows {cap.limit}"
-            findings.require(that=most < cap.limit, where=entry.record.coordinates, what=what)
+            findings.require(that=most < cap.limit, where=entry.where, what=what)
 
 
 def _count(contacts: list[Contact], window: range, zone: str) -> int:

@@ -89,7 +89,7 @@ def _evidence(chronicle: Chronicle) -> _Evidence:
 def _check_adverse(
     entry: Entry[ReportChanged], position: Position, reporting: Reporting, evidence: _Evidence, findings: Findings
 ) -> None:
-    report, where = entry.data, entry.record.coordinates
+    report, where = entry.data, entry.where
 
     def require(what: str, *, that: bool) -> None:
         findings.require(that=that, where=where, what=f"{report.action} {report.month} {report.code}: {what}")
@@ -134,7 +134,7 @@ def _check_holds(entry: Entry[ReportChanged], evidence: _Evidence, society: Soci
     if answer is not None:
         held = society.known(answer.borrower_id, answer.answered_ms).is_held(answer.answered_ms, answer.answered_ms + 1)
         what = "it was cleared although a hold on the person was known"
-        findings.require(that=not held, where=entry.record.coordinates, what=what)
+        findings.require(that=not held, where=entry.where, what=what)
 
 
 def _check_corrections(
@@ -158,7 +158,7 @@ def _check_corrections(
             days = position.days_past_due(cutoff_date(_rules(position, reporting), entry.data.month))
             what = f"{entry.data.month} stands as {entry.data.code} after {at}, when it was known to be {days} days"
             right = _SEVERITY.get(entry.data.code, 9) <= severity(days)
-            findings.require(that=right, where=entry.record.coordinates, what=what)
+            findings.require(that=right, where=entry.where, what=what)
 
 
 _ANSWERED: Final = (*_TOLD, ReportAction.WITHDRAWN)
@@ -170,7 +170,7 @@ def _check_restriction(entry: Entry[StageChanged], evidence: _Evidence, findings
         for known, answer in evidence.clearances.values()
         if answer.loan_id == entry.data.loan_id
     )
-    findings.require(that=cleared, where=entry.record.coordinates, what="a restriction without clearance")
+    findings.require(that=cleared, where=entry.where, what="a restriction without clearance")
 
 
 def _rules(position: Position, reporting: Reporting) -> ReportingRules:

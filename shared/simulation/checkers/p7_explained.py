@@ -74,7 +74,7 @@ def check(chronicle: Chronicle, packs: Packs) -> Verdict:
             findings.left_out()
         elif request_id is not None and not isinstance(entry.data, ContactRequested):
             what = f"request {request_id} was never made"
-            findings.require(that=request_id in requests, where=entry.record.coordinates, what=what)
+            findings.require(that=request_id in requests, where=entry.where, what=what)
     return findings.verdict()
 
 
@@ -86,12 +86,12 @@ def _check_policy(chronicle: Chronicle, entry: Entry[Event], findings: Findings)
     clock = BORROWER_CLOCK if service == RATE_LIMITER else LOAN_CLOCK
     tick = chronicle.tick_of(clock, int(partition), entry.at)
     what = "it was decided at an instant that is no tick" if tick is None else f"policy {named} was not in force"
-    findings.require(that=tick is not None and tick.policy == named, where=entry.record.coordinates, what=what)
+    findings.require(that=tick is not None and tick.policy == named, where=entry.where, what=what)
 
 
 def _check_causes(chronicle: Chronicle, entry: Entry[Event], findings: Findings) -> None:
     causes: tuple[str, ...] = getattr(entry.data, "caused_by", ())
-    where = entry.record.coordinates
+    where = entry.where
     if not isinstance(entry.data, _WITHOUT_CAUSE):
         findings.require(that=bool(causes), where=where, what="no cause is named")
     for cause in causes:
@@ -105,7 +105,7 @@ def _check_causes(chronicle: Chronicle, entry: Entry[Event], findings: Findings)
 
 
 def _check_reason(entry: Entry[Event], known_rules: frozenset[str], findings: Findings) -> None:
-    data, where = entry.data, entry.record.coordinates
+    data, where = entry.data, entry.where
     match data:
         case PermitGranted():
             rules = data.rules
@@ -131,16 +131,16 @@ def _check_blocks(
     knowledge = society.known(deferred.borrower_id, entry.at)
     hours, caps = rules_for(packs, knowledge.profile)
     named = {rule.rule_id for rule in deferred.rules}
-    what = f"{entry.id} names a rule that did not block"
+    what = "it names a rule that did not block"
     for rule in hours:
         if rule.rule.id in named:
             blocks = _hours_block(rule, knowledge, entry.at)
-            findings.require(that=blocks, where=entry.record.coordinates, what=f"{what}: {rule.rule.id}")
+            findings.require(that=blocks, where=entry.where, what=f"{what}: {rule.rule.id}")
     for cap in caps:
         plain = cap.per is Per.PERSON and cap.unit is Unit.ATTEMPT and not cap.callback_exempt
         if plain and cap.rule.id in named:
             blocks = _cap_blocks(cap, knowledge, society, deferred.borrower_id, entry.at)
-            findings.require(that=blocks, where=entry.record.coordinates, what=f"{what}: {cap.rule.id}")
+            findings.require(that=blocks, where=entry.where, what=f"{what}: {cap.rule.id}")
 
 
 def _hours_block(rule: Hours, knowledge: Knowledge, at: int) -> bool:

@@ -74,7 +74,7 @@ def test_since_finds_what_rests_on_the_window_before() -> None:
     """Permits beyond a cap since an instant are found by contacts that lie before it, and only those are judged."""
     mutant = next(mutant for mutant in MUTANTS if mutant.title == "windows are a day short")
     played = play(loans=mutant.loans, days=mutant.days, processors=mutant.processors)
-    granted = {entry.record.coordinates: entry.at for entry in played.chronicle.of(PermitGranted)}
+    granted = {entry.where: entry.at for entry in played.chronicle.of(PermitGranted)}
     everything = list(_judge(played, promises=["P3"])["P3"].violations)
     assert everything
     since = sorted(granted[violation.where] for violation in everything)[len(everything) // 2]
