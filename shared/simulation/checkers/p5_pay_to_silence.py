@@ -2,10 +2,13 @@
 
 For each permit: is the money that its requests name still owed, by all facts in Kafka before the tick, and is the loan
 neither closed nor held nor in doubt nor under a promise? For each open permit whose reason goes: is it withdrawn then?
+Where the gate's ticks name the pair that asked as silent, nobody can have told the gate: then it must be withdrawn at
+the first of its ticks that waits for the pair again.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +18,8 @@ from shared.contract.outcomes import Outcome, OutreachOutcome
 from shared.contract.outreach import PermitExpired, PermitGranted, PermittedLoan, PermitWithdrawn
 from shared.contract.repayments import RepaymentReceived
 from shared.contract.requests import ContactClass, ContactRequested, ContactWithdrawn
-from shared.simulation.checkers.chronicle import Chronicle, Entry
+from shared.contract.ticks import BORROWER_CLOCK
+from shared.simulation.checkers.chronicle import Chronicle, Entry, Ticks
 from shared.simulation.checkers.ledger import Known, Ledger, Position, business_day
 from shared.simulation.checkers.verdict import Findings, Verdict
 
@@ -37,11 +41,11 @@ def check(chronicle: Chronicle) -> Verdict:
     """Judge every permit when it is granted, and every open one when a fact about its loans becomes known."""
     findings = Findings("P5", "pay to silence")
     ledger = Ledger(chronicle)
-    requests = {entry.data.request_id: entry.data for entry in chronicle.of(ContactRequested)}
+    asked = {entry.data.request_id: entry for entry in chronicle.of(ContactRequested)}
     ends = _ends(chronicle)
     for entry in chronicle.of(PermitGranted):
         for loan in entry.data.loans if chronicle.judges(entry.data.valid_until_ms) else ():
-            request = requests.get(loan.request_id)
+            request = asked.get(loan.request_id)
             if request is None and chronicle.since is not None:
                 findings.left_out()
                 continue
@@ -49,11 +53,16 @@ def check(chronicle: Chronicle) -> Verdict:
                 findings.violated(entry.record.coordinates, f"no request {loan.request_id} was made")
                 continue
             if chronicle.judges(entry.at):
-                reason = _gone(ledger.position(loan.loan_id, entry.at), request, entry.at)
+                reason = _gone(ledger.position(loan.loan_id, entry.at), request.data, entry.at)
                 what = f"{entry.id}, granted at {entry.at} for loan {loan.loan_id}: {reason}"
                 findings.require(that=reason is None, where=entry.record.coordinates, what=what)
-            facts = [known for known in ledger.facts(loan.loan_id) if chronicle.judges(known.at)]
-            _check_while_open(entry, loan, request, facts, ledger, ends, findings)
+            gate = chronicle.ticks[BORROWER_CLOCK, entry.record.partition]
+            facts = [
+                (known, heard_at(gate, request.source, known.at))
+                for known in ledger.facts(loan.loan_id)
+                if chronicle.judges(known.at)
+            ]
+            _check_while_open(entry, loan, request.data, facts, ledger, ends, findings)
     return findings.verdict()
 
 
@@ -74,20 +83,32 @@ def _check_while_open(
     entry: Entry[PermitGranted],
     loan: PermittedLoan,
     request: ContactRequested,
-    facts: list[Known],
+    facts: list[tuple[Known, int | None]],
     ledger: Ledger,
     ends: dict[str, int],
     findings: Findings,
 ) -> None:
     permit = entry.data
-    for known in facts:
+    for known, due in facts:
         if not entry.at < known.at < permit.valid_until_ms or not isinstance(known.entry.data, REMOVING):
+            continue
+        if due is None or due >= permit.valid_until_ms:
             continue
         if _gone(ledger.position(loan.loan_id, known.at), request, known.at) is None:
             continue
         ended = ends.get(permit.permit_id)
         what = f"{entry.id}: the reason went at {known.at}, the permit for loan {loan.loan_id} stayed open"
-        findings.require(that=ended is not None and ended <= known.at, where=entry.record.coordinates, what=what)
+        findings.require(that=ended is not None and ended <= due, where=entry.record.coordinates, what=what)
+
+
+def heard_at(gate: Ticks, source: str, at: int) -> int | None:
+    """Return the gate's first tick from `at` on that waited for the pair that asked; None where there was none yet.
+
+    `source` is that of the request: `/duecourse/<service>/<partition>`.
+    """
+    pair = source.removeprefix("/duecourse/")
+    first = bisect_left(gate.ats, at)
+    return next((tick.at for tick in gate.ticks[first:] if pair not in tick.silent), None)
 
 
 def _gone(position: Position, request: ContactRequested, at: int) -> str | None:

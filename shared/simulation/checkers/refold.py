@@ -29,7 +29,11 @@ RECORDS_AT_ONCE: Final = 500
 
 @dataclass(slots=True)
 class Fold:
-    """One partition of a service, folded up to the tick that its changelog names; first `outputs`, then `states`."""
+    """One partition of a service, folded up to where its changelog stands; first `outputs`, then `states`.
+
+    That may be in the middle of an epoch: a long one is many transactions. Its tick is then given ahead, and of its
+    facts only those that the changelog counts.
+    """
 
     processor: Processor[Any]
     partition: int
@@ -39,6 +43,7 @@ class Fold:
     _deployment: Deployment
     _store: MemoryStore = field(default_factory=MemoryStore)
     _inputs: dict[str, Iterator[Recorded]] = field(default_factory=dict)
+    _is_last: bool = False
 
     @property
     def name(self) -> str:
@@ -51,7 +56,9 @@ class Fold:
         start = birth(processor.reads, stored.born_at_clock_offset, {}, self._deployment.build)
         loop: EpochLoop[Any] = EpochLoop(processor, self._deployment, self.partition, self._store, start)
         ticks = self._spool.each(processor.clock, self.partition, stored.clock_offset)
-        self._inputs = {topic: self._spool.each(topic, self.partition) for topic in processor.reads}
+        self._inputs = {
+            topic: self._spool.each(topic, self.partition, stored.offsets.get(topic, 0)) for topic in processor.reads
+        }
         self._inputs[processor.clock] = ticks
         while True:
             transaction = loop.advance()
@@ -78,10 +85,23 @@ class Fold:
             loop.feed(waiting.topic, records)
             return True
         if waiting.what == WAITING_FOR_TICK:
+            return self._begin_epoch(loop)
+        if self._is_last and waiting.offset > self.stored.offsets.get(waiting.topic, 0):
             return False
         # The log has ended below the barrier: commit markers lie there.
         loop.feed(waiting.topic, [], waiting.offset)
         return True
+
+    def _begin_epoch(self, loop: EpochLoop[Any]) -> bool:
+        """Give the tick of the epoch in whose middle the changelog stands; False where it stands in none."""
+        if self._is_last or all(loop.done_offset(topic) >= offset for topic, offset in self.stored.offsets.items()):
+            return False
+        self._is_last = True
+        clock, begun = self.processor.clock, self.stored.clock_offset
+        following = (record for record in self._spool.each(clock, self.partition) if record.offset >= begun)
+        ticks = list(islice(following, 1))
+        loop.feed(clock, ticks)
+        return bool(ticks)
 
 
 def folds(spool: Spool, processors: Iterable[Processor[Any]], deployment: Deployment) -> Iterator[Fold]:

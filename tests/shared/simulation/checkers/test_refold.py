@@ -1,0 +1,41 @@
+"""A log read while a service is in the middle of a long epoch."""
+
+import pytest
+
+from services.escalation.processor import PROCESSOR as ESCALATION
+from shared.domain.policy import load_policy
+from shared.engine.epoch import Deployment, Limits
+from shared.simulation.checkers import Build, check_spool, spooled
+from shared.simulation.faults import Faults
+from shared.simulation.service import Instance
+from shared.simulation.world import Setting
+from tests.shared.simulation.stage import PROCESSORS, play
+
+
+class Interrupted(Exception):
+    """Somebody looks at the log now."""
+
+
+@pytest.mark.parametrize("looked_at", [1, 3, 8, 21])
+def test_an_epoch_that_is_not_over_loses_nothing(looked_at: int) -> None:
+    """After any transaction, the facts that it applied are part of the fold, though their tick is not."""
+    logs = []
+
+    class Looking(Instance):
+        def commit(self, transaction, at):
+            offset = super().commit(transaction, at)
+            if self.processor is ESCALATION and transaction.durable and not transaction.ticks:
+                logs.append(self._log)
+                if len(logs) == looked_at:
+                    raise Interrupted
+            return offset
+
+    with pytest.raises(Interrupted):
+        play(faults=Faults(5, limits=Limits(1, 1)), instance=Looking)
+    policy = load_policy()
+    with spooled(logs[0]) as spool:
+        deployment = Deployment(Setting(20, loan_partitions=2, borrower_partitions=2).topology(), {policy.hash: policy})
+        build = Build(PROCESSORS, deployment, policy.packs, policy.reporting)
+        found = {verdict.promise: verdict for verdict in check_spool(spool, build, promises=("P1", "P8"))}
+    assert found["P1"].cases
+    assert [verdict for verdict in found.values() if verdict.violated] == []
