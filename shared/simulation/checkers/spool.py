@@ -220,6 +220,13 @@ class Spool:
         query = "SELECT clock, partition, at, offset, appended_ms FROM ticks"
         return (TickSeen(*row) for row in self._database.execute(query))
 
+    def was_silent(self, after_ms: int, before_ms: int) -> bool:
+        """Whether the broker, after it had appended something, appended nothing of anybody's between two instants."""
+        everything = "SELECT appended_ms FROM ticks UNION ALL SELECT appended_ms FROM records"
+        query = f"SELECT MAX(appended_ms) FROM ({everything}) WHERE appended_ms < ?"  # noqa: S608
+        (newest,) = self._database.execute(query, (before_ms,)).fetchone()
+        return newest is not None and newest <= after_ms
+
     # --- services
 
     def progresses(self, key: bytes) -> list[tuple[str, int, bytes]]:
