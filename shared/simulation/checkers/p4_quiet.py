@@ -54,7 +54,7 @@ def check_true_time(spool: Spool, since: int | None = None) -> Verdict:
 
 def _check_hours(entry: Entry[PermitGranted], knowledge: Knowledge, packs: Packs, findings: Findings) -> None:
     permit = entry.data
-    where = entry.record.coordinates
+    where = entry.where
     zones = knowledge.zones()
     findings.require(that=bool(zones), where=where, what="nobody knew where the person lives")
     hours, _ = rules_for(packs, knowledge.profile)
@@ -80,7 +80,7 @@ def is_allowed(rule: Hours, instant: int, zone: str) -> bool:
 
 def _check_will(entry: Entry[PermitGranted], knowledge: Knowledge, findings: Findings) -> None:
     permit = entry.data
-    where = entry.record.coordinates
+    where = entry.where
     refused = knowledge.is_refused(permit.channel, permit.contact_point_id)
     findings.require(that=not refused, where=where, what="the person had closed this channel or contact point")
     if permit.contact_class is not ContactClass.STATUTORY_NOTICE:
