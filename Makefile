@@ -42,7 +42,7 @@ monitoring: $(PACKAGES_STAMP) ## write rules, alerts, runbooks, drills and dashb
 	$(BIN)/python -m deploy.monitoring.generate
 
 .PHONY: test
-test: setup promtool lint ## all gates and all tests
+test: setup promtool links lint ## all gates and all tests
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 .PHONY: lint
@@ -70,9 +70,26 @@ demo: setup ## sixty simulated days on a real Kafka, in about four minutes
 bench: setup ## speed and size on this machine, beside a naive stock-Faust app
 	$(BIN)/python -m tests.bench $(BENCH)
 
+# Faults of the network need namespaces: the tools are taken from Debian where that is possible, else the cells are left out, loudly.
+.PHONY: links
+links:
+	@{ command -v ip && command -v tc && command -v iptables; } >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+	  && apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq --no-install-recommends iproute2 iptables >/dev/null 2>&1 && command -v iptables >/dev/null; } \
+	  || echo "iproute2 or iptables are missing and cannot be installed here: faults of the network are left out" >&2
+
 .PHONY: chaos
-chaos: setup ## faults against the real services on a real Kafka, in about twenty minutes
+chaos: setup links ## faults against the real services on a real Kafka, in about twenty minutes
 	$(BIN)/python -m tests.chaos $(CHAOS)
+
+.PHONY: pythons
+pythons: $(PACKAGES_STAMP) ## small environments of the other Pythons that are on this machine, for the simulation
+	$(BIN)/python -m tests.pythons
+
+# SWARM="--from 50000 --seconds 500" plays others; a crossing of fault and phase that was never met is a failure.
+.PHONY: nightly
+nightly: pythons ## ten thousand small worlds with faults of their own choice, in memory, and the table of what they met
+	$(BIN)/pytest tests/shared/simulation/swarm
+	$(BIN)/duecourse swarm --seeds 10000 --all-met --write docs/reliability/simulation.md $(SWARM)
 
 .PHONY: lock
 lock: $(PACKAGES_STAMP) ## choose new versions for the lock file, for all supported Pythons

@@ -90,6 +90,7 @@ def command(
     for line in (*table_lines(swarm.crossings), *summary_lines(swarm, jobs)):
         click.echo(line)
     if write is not None:
+        write.parent.mkdir(parents=True, exist_ok=True)
         write.write_text(written_page(swarm, jobs), encoding="utf-8")
     missing = swarm.crossings.never_met()
     for fault, phase in missing:
