@@ -15,7 +15,7 @@ from services.cli.deployment_options import deployment_options, stamped_settings
 from services.cli.errors import UserError
 from shared.domain.policy import load_policy
 from shared.domain.policy_errors import PolicyError
-from shared.runtime.examination import Examination
+from shared.runtime.examination import FACTS_PER_SECOND, Examination
 from shared.runtime.records import BrokerProblem, told_plainly
 
 EXIT_UNWELL = 1
@@ -28,7 +28,9 @@ EXIT_UNWELL = 1
 @click.option("--data", "data_directory", type=click.Path(file_okay=False), help="Where local stores live.")
 @click.option("--import", "import_records", type=click.IntRange(0), default=0, metavar="RECORDS",
               help="Predict the silence that an import of so many records would cause.")  # fmt: skip
-def command(folders: tuple[Path, ...], import_records: int, **given: Any) -> None:
+@click.option("--rate", type=click.FloatRange(min=1), default=FACTS_PER_SECOND, show_default=True, metavar="RECORDS",
+              help="What one instance applies in a second, as measured.")  # fmt: skip
+def command(folders: tuple[Path, ...], import_records: int, rate: float, **given: Any) -> None:
     """Look at broker, topics, clock, policy, transactions, services, lag, disk and versions.
 
     Exit code 1 when something must be done.
@@ -37,7 +39,7 @@ def command(folders: tuple[Path, ...], import_records: int, **given: Any) -> Non
     settings = stamped_settings(**given, build=version("duecourse"))
     try:
         policies = [load_policy(folder).hash for folder in (None, *folders)]
-        unwell = asyncio.run(_examine(Examination(settings, policies, import_records), settings.broker))
+        unwell = asyncio.run(_examine(Examination(settings, policies, import_records, rate), settings.broker))
     except PolicyError as error:
         raise UserError(f"The policy cannot be used: {error}.") from error
     except BrokerProblem as problem:

@@ -49,10 +49,17 @@ class Finding:
 class Examination:
     """Everything that can be asked of broker, topics, clock, groups and this machine."""
 
-    def __init__(self, settings: Settings, policies: Sequence[str], import_records: int = 0) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        policies: Sequence[str],
+        import_records: int = 0,
+        records_per_second: float = FACTS_PER_SECOND,
+    ) -> None:
         self._settings = settings
         self._policies = policies
         self._import = import_records
+        self._per_second = records_per_second
         self._newest: dict[tuple[str, int], Tick] = {}
 
     async def findings(self) -> AsyncIterator[Finding]:
@@ -68,6 +75,8 @@ class Examination:
         for service in SERVICES:
             yield await self._service(service)
         yield await _patiently(self._lag)
+        if self._import:
+            yield self._silence()
         yield self._disk()
         yield _versions()
 
@@ -131,6 +140,9 @@ class Examination:
         if self._settings.mode is TimeMode.SIMULATED:
             return Finding("clock", f"{stage}: simulated time, newest tick {max(ticks)}")
         age_ms = now_ms() - min(ticks)
+        if age_ms < -BEHIND_MS:
+            found = f"{stage}: the newest tick lies {-age_ms / 1000:.0f} s ahead of this machine's time"
+            return Finding("clock", found, "put this machine's time right, or the clock's")
         if age_ms > TICK_OLD_MS:
             what = "start a clock" if clock == LOAN_CLOCK else "a service is behind or the rate limiter stands still"
             return Finding("clock", f"{stage}: the newest tick is {age_ms / 1000:.0f} s old", what)
@@ -146,13 +158,13 @@ class Examination:
         return Finding("policy", f"ticks name {', '.join(named) or 'none yet'}")
 
     async def _transactions(self) -> Finding:
-        counts = self._settings.topology.partitions
-        places = [(self._settings.topic(topic), p) for topic in TOPICS for p in range(counts[topic])]
         settings = self._settings
         async with (
             LogEnds(settings.broker, uncommitted=True) as written,
             LogEnds(settings.broker, uncommitted=False) as visible,
         ):
+            counts = await written.partition_counts([spec.name for spec in specs(settings)])
+            places = [(name, partition) for name, count in counts.items() for partition in range(count)]
             ends, before = await written.ends(places), await visible.ends(places)
             hidden = [place for place in places if before[place] < ends[place]]
             if hidden:
@@ -160,7 +172,7 @@ class Examination:
             after = await visible.ends(hidden)
         hanging = [f"{topic}/{p}" for topic, p in hidden if after[topic, p] == before[topic, p]]
         if hanging:
-            advice = "find the producer; `kafka-transactions find-hanging` names it, `abort` ends it"
+            advice = "`duecourse transactions find` names the producer, and what was decided"
             return Finding("transactions", f"hidden for {HANGING_SECONDS:.0f} s and more: {', '.join(hanging)}", advice)
         return Finding("transactions", "none hangs")
 
@@ -188,7 +200,7 @@ class Examination:
         """Measure how fast facts are applied while any wait, and say how long the silence of what waits will last."""
         before = {service: await self._waiting(service) for service in SERVICES}
         slowest = max(before, key=lambda service: before[service])
-        waiting, rate = before[slowest] + self._import, float(FACTS_PER_SECOND)
+        waiting, rate = before[slowest], self._per_second
         if before[slowest] > FACTS_PER_SECOND:
             await asyncio.sleep(LOOK_SECONDS)
             rate = max(1.0, (before[slowest] - await self._waiting(slowest)) / LOOK_SECONDS)
@@ -199,6 +211,20 @@ class Examination:
                 "lag", f"{found}; the gate is silent for them", "wait, add instances, or throttle the import"
             )
         return Finding("lag", found)
+
+    def _silence(self) -> Finding:
+        """Say for how long an import would keep the pairs of service and partition silent that must apply it."""
+        partitions = self._settings.loan_partitions
+        alone = self._import / self._per_second
+        spread = alone / partitions
+        found = (
+            f"{self._import:,} records more: the pairs of {', '.join(LOAN_SERVICES)} would be silent for "
+            f"about {alone:.0f} s with one instance each, {spread:.0f} s with {partitions}, "
+            f"at {self._per_second:,.0f} a second and instance"
+        )
+        if alone > BEHIND_MS / 1000:
+            return Finding("import", found, "import while nobody may be called, in portions, or with more instances")
+        return Finding("import", found)
 
     async def _waiting(self, service: str) -> int:
         reads = [topic.name for topic in TOPICS.values() if service in topic.readers and topic.writers != ("clock",)]
