@@ -105,9 +105,13 @@ class Space:
         _run("tc", "qdisc", "del", "dev", self._link, "root", check=False)
 
     def packets_hit(self) -> int:
-        """Return how many packets the rules in force have met: none means that the fault met nobody."""
+        """Return how many packets the faults in force have met: none means that they met nobody."""
         listed = _run(*self.prefix, "iptables", "--wait", "-L", "-v", "-x", "-n")
-        return sum(int(words[0]) for words in map(str.split, listed.splitlines()) if words and words[0].isdigit())
+        shaped = _run("tc", "-s", "-n", self.name, "qdisc", "show", "dev", INSIDE)
+        slowed = sum(int(found) for found in re.findall(r"overlimits (\d+)", shaped))
+        return slowed + sum(
+            int(words[0]) for words in map(str.split, listed.splitlines()) if words and words[0].isdigit()
+        )
 
     def _rule(self, chain: str, side: str, port: int | None, *rest: str) -> None:
         ports = ("-p", "tcp") if port is None else ("-p", "tcp", side, str(port))
@@ -121,6 +125,7 @@ class Network:
         self.bridge = f"{BRIDGE}{os.getpid()}n{next(_numbers)}"
         self.subnet = ""
         self.spaces: list[Space] = []
+        self.spaces_by_name: dict[str, Space] = {}
 
     @property
     def host(self) -> str:
@@ -131,6 +136,12 @@ class Network:
         """Make one more namespace."""
         self.spaces.append(Space(self, f"{self.subnet}.{len(self.spaces) + 2}"))
         return self.spaces[-1]
+
+    def wrap(self, name: str) -> list[str]:
+        """Return what to put before the command of a process so that it runs behind a link of that name."""
+        if name not in self.spaces_by_name:
+            self.spaces_by_name[name] = self.space()
+        return [*self.spaces_by_name[name].prefix]
 
     def __enter__(self) -> Self:
         reason = why_not()

@@ -129,6 +129,7 @@ def test_a_slow_link_and_a_lossy_link(network: Network, server: Server) -> None:
         began = time.monotonic()
         assert client.ask() == "heard"
         assert time.monotonic() - began > SIZE * 8 / 128_000 * 0.7, "a link of 128 kbit/s is no faster than that"
+        assert space.packets_hit() > 0
         space.heal()
         space.lose(0.2)
         assert {client.ask() for _ in range(5)} == {"heard"}
