@@ -23,8 +23,9 @@ FIELDS: Final = frozenset({
     "at", "dead", "facts", "n", "outputs", "partition", "partitions", "policy", "skips", "wakes",
     # of a decision
     "action", "borrower_ref", "channel", "cleared", "code", "contact_class", "days_past_due", "earliest_ms", "id",
-    "loan_ref", "move", "purpose", "reason", "rules", "rung", "step", "trace_id", "type", "valid_from_ms",
-    "valid_until_ms",
+    "loan_ref", "loan_refs", "move", "permit_id", "purpose", "reason", "request_id", "rules", "rung", "step",
+    "trace_id", "type",
+    "valid_from_ms", "valid_until_ms",
     # of a process
     "advice", "build", "cases", "detail", "exit_code", "mode", "newest", "offset", "port", "topic", "traces",
     "violated", "what", "why", "wiped_store",

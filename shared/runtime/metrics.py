@@ -147,7 +147,8 @@ class Metrics:
         if transaction.emitted:
             self.delays.saw(transaction, dict(origins or {}), confirmed_ms)
             self._decisions.saw(transaction.emitted)
-            self._lines.write([each for each in transaction.emitted if not isinstance(each.data, ECHOES)])
+            said = [each for each in transaction.emitted if not isinstance(each.data, ECHOES)]
+            self._lines.write(said, traced=self.tracing is not None)
         self._log_epochs(transaction)
 
     def _count(self, transaction: Transaction) -> None:

@@ -27,6 +27,11 @@ class TraceContext:
     sampled: bool = True
 
     @property
+    def trace_id_text(self) -> str:
+        """The trace's id as people and back ends write it."""
+        return f"{self.trace_id:032x}"
+
+    @property
     def header(self) -> tuple[str, bytes]:
         """The header of a record that was written there."""
         return TRACEPARENT, b"00-%032x-%016x-%02x" % (self.trace_id, self.span_id, _SAMPLED if self.sampled else 0)

@@ -4,11 +4,13 @@ The same is asked of whole processes on a real broker in `tests/kafka/test_what_
 """
 
 import json
-from collections import defaultdict
+import shlex
+from collections import Counter, defaultdict
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 
+import jq
 import pytest
 import structlog
 from opentelemetry.sdk.trace import TracerProvider
@@ -19,7 +21,7 @@ from prometheus_client import generate_latest
 from services.cli.processors import PROCESSORS
 from shared.contract.codec import Envelope, encode
 from shared.contract.ticks import Tick
-from shared.contract.topics import TOPICS, Keyed
+from shared.contract.topics import SERVICES, TOPICS, Keyed
 from shared.domain.policy import load_policy
 from shared.engine.epoch import Deployment, EpochLoop
 from shared.engine.progress import birth
@@ -31,12 +33,14 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.pseudonyms import Pseudonyms
 from shared.runtime.settings import Settings
 from shared.runtime.tracing import DerivedIds, Tracing
-from tests.kafka.canaries import Planted, flow, plant, record_of, require_none, sightings
+from tests.house.tree import ROOT
+from tests.kafka.canaries import LOAN, Planted, flow, plant, record_of, require_none, sightings
 from tests.shared.engine.fold import LogRecord
 
 POLICY = load_policy()
 START_MS = parse_instant("2024-02-10T00:00:00Z")
 HOURS = 72
+PSEUDONYMS = Pseudonyms("k" * 16)
 ORIGINAL = ("duecourse-key", "original-")
 """Headers of a dead letter that hold the original's own key and headers, as its value holds the original's."""
 
@@ -61,12 +65,12 @@ class Partition:
         topology = Topology({**counts, **{t.name: 1 for t in TOPICS.values()}})
         deployment = Deployment(topology, {POLICY.hash: POLICY})
         self.loop = EpochLoop(processor, deployment, 0, MemoryStore(), birth(processor.reads, 0, {}, "b"))
-        pseudonyms = Pseudonyms("k" * 16)
-        self.metrics = Metrics(processor, {POLICY.hash: POLICY}, "b", pseudonyms)
+        self.metrics = Metrics(processor, {POLICY.hash: POLICY}, "b", PSEUDONYMS)
         self.exporter = InMemorySpanExporter()
         provider = TracerProvider(id_generator=DerivedIds())
         provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.tracing = Tracing(provider, processor.name, Settings(), pseudonyms)
+        self.tracing = Tracing(provider, processor.name, Settings(), PSEUDONYMS)
+        self.metrics.tracing = self.tracing
         self.ends = defaultdict(int)
 
     def feed(self, topic, records):
@@ -91,7 +95,8 @@ class Partition:
                     published[topic].append(Planted(topic, output.key, output.value, headers))
             self.loop.committed(transaction, 0)
             self.tracing.end(traced, at)
-            self.metrics.saw_transaction(transaction, 0.01)
+            with structlog.contextvars.bound_contextvars(service=self.processor.name):
+                self.metrics.saw_transaction(transaction, 0.01)
         return published
 
 
@@ -122,7 +127,7 @@ def told():
         {p.processor.name: generate_latest(p.metrics.registry).decode() for p in partitions},
         {p.processor.name: "\n".join(s.to_json() for s in p.exporter.get_finished_spans()) for p in partitions},
         dead,
-        sum("decision" in line for line in out.getvalue().splitlines()),
+        sum(json.loads(line)["event"] == "decision" for line in out.getvalue().splitlines()),
     )
 
 
@@ -162,3 +167,46 @@ def test_a_leak_in_any_of_these_is_found(told):
     for places in (told.lines, told.metrics, told.spans):
         leaky = {name: f"{text}\nborrower=cAnArY-7" for name, text in places.items()}
         assert len(sightings(leaky)) == len(places)
+
+
+def test_the_commands_of_the_night_answer_from_real_lines(told):
+    """Each command of docs/operations.md finds in the lines of these services what its question asks for."""
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    commands = [shlex.split(line) for line in page.splitlines() if line.startswith("jq ")]
+    assert len(commands) == 5
+    text = "a line of the machine's\n" + told.lines["log"]
+    wrong, far, refused, person, contacts = (answers_of(command, text) for command in commands)
+    assert wrong == []
+    assert {" ".join(line.split()[:2]) for line in far} == {f"{name} 0" for name in SERVICES}
+    said = Counter()
+    for count, service, reason in map(str.split, refused):
+        said[reason] += int(count) if service in {"escalation", "rate_limiter"} else 0
+    assert said == Counter(dict(record.headers)["duecourse-reason"].decode() for record in told.dead)
+    for service, event in (
+        ("reminder", "collections.contact.requested"),
+        ("rate_limiter", "collections.permit.granted"),
+    ):
+        assert any(service in line and event in line for line in person)
+    assert sum(int(line.split()[0]) for line in contacts) > 3
+    assert any("collections.permit" in line for line in contacts)
+    stop = '{"event": "stopped", "level": "critical", "reason": "fenced", "advice": "nothing", "frames": []}'
+    assert ["fenced" in line for line in answers_of(commands[0], stop)] == [True]
+
+
+def test_a_decisions_line_leads_to_its_span(told):
+    """Where traces are told, each decision's line names the trace that its event is published in."""
+    lines = [json.loads(line) for line in told.lines["log"].splitlines()]
+    named = {line["trace_id"] for line in lines if line["event"] == "decision"}
+    assert len(named) == told.decisions
+    assert all(any(f"0x{trace_id}" in spans for spans in told.spans.values()) for trace_id in named)
+
+
+def answers_of(command, text):
+    """Run a jq command as a shell would, with the name of the loan where it asks for one."""
+    _, options, *rest = command
+    assert "R" in options
+    named = {"name": PSEUDONYMS.of(LOAN)} if rest[0] == "--arg" else {}
+    program = jq.compile(rest[-1], args=named)
+    inputs = [text] if "s" in options else text.splitlines()
+    found = [answer for line in inputs for answer in program.input_value(line).all()]
+    return found if "r" in options else [json.dumps(answer) for answer in found]
