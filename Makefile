@@ -81,6 +81,16 @@ links:
 chaos: setup links ## faults against the real services on a real Kafka, in about twenty minutes
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
+.PHONY: pythons
+pythons: $(PACKAGES_STAMP) ## small environments of the other Pythons that are on this machine, for the simulation
+	$(BIN)/python -m tests.pythons
+
+# SWARM="--from 50000 --seconds 500" plays others; a crossing of fault and phase that was never met is a failure.
+.PHONY: nightly
+nightly: pythons ## ten thousand small worlds with faults of their own choice, in memory, and the table of what they met
+	$(BIN)/pytest tests/shared/simulation/swarm
+	$(BIN)/duecourse swarm --seeds 10000 --all-met --write docs/reliability/simulation.md $(SWARM)
+
 .PHONY: lock
 lock: $(PACKAGES_STAMP) ## choose new versions for the lock file, for all supported Pythons
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra dev --extra tracing --generate-hashes \
