@@ -186,7 +186,7 @@ RECOVERY_SECONDS = _histogram(
 )
 ENDS = _counter(
     "process_ends_total", "How the processes of this instance ended, by reason, as noted on its disk.", "reason",
-    of=_SERVICE, series=20, zero=True,
+    of=_SERVICE, series=24, zero=True,
 )  # fmt: skip
 REPORTS = _counter(
     "progress_reports_total", "Reports of progress to the group.", "outcome", of=_SERVICE, series=2, zero=True
