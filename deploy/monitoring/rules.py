@@ -102,6 +102,11 @@ def _burn_alert(objective: Objective, severity: str) -> Alert:
         causes=("one of the causes that have alerts of their own: look at those first", "less capacity than facts"),
         mitigate=("add instances up to the number of partitions", "throttle imports"),
         fix=("`duecourse doctor --broker HOST:PORT`", "compare epoch and commit durations on the worker dashboard"),
+        reads=(
+            "Below 0 the promise of these 30 days is already missed.",
+            "Which kind of answer is slow: all mean the clock or the broker, one means the service that gives it.",
+            "Who is behind, on which topic and partition: that pair's service is the place to look.",
+        ),
         verify="The error ratio of five minutes is below the budget.",
         tell="Lenders, when the budget is spent.",
         fires=(Case(series=bad, at="90m", labels={"slo": objective.name}),),

@@ -18,7 +18,7 @@ def runbook(alert: Alert) -> str:
     bodies = (
         f"`{' '.join(alert.expression.split())}` for {alert.lasting}, severity {alert.severity}.",
         alert.impact,
-        "```\n" + "\n".join(alert.queries) + "\n```",
+        _queries(alert),
         _list(alert.causes),
         _list(alert.mitigate),
         _list(alert.fix),
@@ -27,6 +27,14 @@ def runbook(alert: Alert) -> str:
     )
     parts = [f"## {heading}\n\n{body}\n" for heading, body in zip(HEADINGS, bodies, strict=True)]
     return f"# {alert.name}\n\n" + "\n".join(parts)
+
+
+def _queries(alert: Alert) -> str:
+    """Return the queries as they are pasted, and below what each answer means."""
+    block = "```\n" + "\n".join(alert.queries) + "\n```"
+    return "\n".join(
+        [block, *([""] if alert.reads else []), *(f"{n}. {text}" for n, text in enumerate(alert.reads, 1))]
+    )
 
 
 def _list(items: Sequence[str]) -> str:
@@ -40,7 +48,11 @@ def index(alerts: Sequence[Alert]) -> str:
         f"| [{alert.name}]({alert.name}.md) | {alert.severity} | {alert.impact} |"
         for alert in sorted(alerts, key=lambda it: (order[it.severity], it.name))
     ]
-    head = "# Runbooks\n\nOne page per alert, all of one shape. They follow from `alerts.toml` and `slo.toml`.\n\n"
+    head = "# Runbooks\n\nOne page per alert, all of one shape. They follow from `alerts.toml` and `slo.toml`.\n"
+    head += (
+        "HOST:PORT is a broker. What `duecourse run` starts is restarted by whatever runs it: in the compose file by\n"
+    )
+    head += "`docker compose restart SERVICE`. The overview dashboard's first rows say who is woken and who works.\n\n"
     return (
         head
         + "| alert | severity | what borrowers and lenders notice |\n| --- | --- | --- |\n"

@@ -84,6 +84,8 @@ class Alert:
     tell: str
     fires: tuple[Case, ...]
     silent: tuple[Case, ...]
+    reads: tuple[str, ...] = ()
+    """What the answer to each of the three queries means, and where to go next: whoever is woken has two minutes."""
     drill: Drill | None = None
     undrilled: str = ""
 
@@ -94,6 +96,8 @@ class Alert:
             raise ValueError(
                 f"alert {self.name}: a case that fires, a silent one, causes, mitigation and fix are needed"
             )
+        if len(self.reads) != (len(self.queries) if self.severity == "page" else len(self.reads)):
+            raise ValueError(f"alert {self.name}: whoever is woken must be told how to read each query")
         if bool(self.drill) == bool(self.undrilled):
             raise ValueError(f"alert {self.name}: give a drill, or say why there is none")
 
@@ -129,6 +133,7 @@ def save_outcomes(outcomes: Mapping[str, Outcome], path: Path = DEPLOY / "drills
 
 def _alert(entry: dict[str, Any]) -> Alert:
     lists = {name: tuple(entry.pop(name)) for name in ("queries", "causes", "mitigate", "fix")}
+    lists["reads"] = tuple(entry.pop("reads", ()))
     cases = {name: tuple(Case(**case) for case in entry.pop(name)) for name in ("fires", "silent")}
     drill = Drill(**entry.pop("drill")) if "drill" in entry else None
     return Alert(**entry, **lists, **cases, drill=drill)

@@ -35,8 +35,8 @@ from tests.drills.traffic import House, Member, garbage
 LIVES_SECONDS = 8.0
 JOINS_SECONDS = 20.0
 SETTLES_SECONDS = 15.0
-STANDS_SECONDS, GOES_SECONDS = 1.2, 0.04
-IMPORTED = 30_000
+STANDS_SECONDS, GOES_SECONDS = 0.95, 0.08
+IMPORTED = 45_000
 
 
 @dataclass
@@ -121,7 +121,7 @@ async def end_crash_loop(scene: Scene) -> None:
 
 
 def slow_import(name: str, facts: Callable[[int], Event]) -> Act:
-    """Give a process a thirtieth of a core, and import more than it can then apply in minutes."""
+    """Give a process a twelfth of a core, and import more than it can then apply in minutes."""
 
     async def slow(member: Member) -> None:
         try:
@@ -291,9 +291,9 @@ def _profile() -> bytes | None:
 
 
 async def guests(scene: Scene) -> None:
-    """Let a second instance join and leave, three times."""
+    """Let a second instance join and leave, four times."""
     guest = scene.house.members["guest"]
-    for _ in range(3):
+    for _ in range(4):
         guest.start()
         await asyncio.sleep(JOINS_SECONDS)
         await asyncio.to_thread(guest.end)
