@@ -60,6 +60,8 @@ class Run:
             say(f"round {seed} ({mode.value}): {', '.join(one.name for one in following)}")
             outcome = await play(ground, folder, seed, mode, following, None if self.given.rounds else until)
             self.outcomes.append(outcome)
+            if self.given.record:
+                record([outcome])
             tell(outcome)
 
     def _plan(self, cells: list[Cell]) -> tuple[TimeMode, list[Cell]]:
@@ -147,9 +149,7 @@ def main() -> int:
 
 
 def conclude(run: Run) -> int:
-    """Say what the run showed, keep the counts if asked to, and return the exit code."""
-    if run.given.record:
-        record(run.outcomes)
+    """Say what the run showed, and return the exit code."""
     shown = Ledger(kafka_version())
     for outcome in run.outcomes:
         shown.add(outcome)

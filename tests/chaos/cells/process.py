@@ -128,7 +128,7 @@ async def two_recoveries_within_seconds(system: System, dice: Random) -> None:
     before = recoveries(member)
     for guest in guests:
         await system.remove(guest, SIGKILL)
-        await asyncio.sleep(dice.uniform(0.5, 3.0))
+        await asyncio.sleep(dice.uniform(2.0, 5.0))
     await system.flow(TAKEOVER_SECONDS, [member.service])
     if recoveries(member) < before + 2:
         raise NotMet("both partings came as one")
