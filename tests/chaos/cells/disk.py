@@ -104,9 +104,9 @@ async def filled(system: System, member: Member) -> bool:
 
     What a database has reserved it can still write: so the process is killed once, and must find room for a new one.
     """
+    ends, until = len(member.ends) + 2, monotonic() + FULL_SECONDS
     fill(member)
     await member.end(SIGKILL)
-    ends, until = len(member.ends) + 2, monotonic() + FULL_SECONDS
     while len(member.ends) < ends and monotonic() < until:
         fill(member)
         await asyncio.sleep(FILL_AGAIN_SECONDS)
