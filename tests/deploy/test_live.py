@@ -73,7 +73,7 @@ NAMED: Final[tuple[tuple[str, Iterable[str], str, Mapping[str, str], str], ...]]
     ("near misses", ("auditor",), "contacts_near_quiet_hours", {}, EXISTS),
     ("contacts exempt from caps", ("auditor",), "contacts_exempt", {}, EXISTS),
     ("correction latency", ("credit_report",), "fact_to_action_seconds_count", {"action": "correction"}, EXISTS),
-    ("attempts after payment", ("auditor",), "attempts_after_payment", {}, ZERO),
+    ("attempts after payment", ("auditor",), "attempts_after_payment", {}, EXISTS),
     ("notices near their deadline", ("rate_limiter",), "notices_near_deadline", {}, ZERO),
 )
 """What the operators were promised, who tells it, under which name, and what must be seen of it within minutes."""
@@ -136,7 +136,9 @@ def live(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]
         process = subprocess.Popen(dying_with_starter(command), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         stack.callback(process.wait)
         stack.callback(process.send_signal, signal.SIGINT)
-        watch = start_watch(folder, list(ports.values()), load_alerts(), stack) if shutil.which("promtool") else None
+        watch = None
+        if shutil.which("promtool") and shutil.which("prometheus"):
+            watch = start_watch(folder, list(ports.values()), load_alerts(), stack, pages=False)
         found = Live(ports, watch)
         _wait_until(found.answers)
         asyncio.run(garbage(Deployment(kafka, "live"), [f"l{process.pid}-{number}" for number in (1, 2)]))

@@ -108,15 +108,18 @@ async def until(done: Callable[[], bool], seconds: float) -> float | None:
     return None
 
 
-def start_watch(folder: Path, targets: Sequence[int], alerts: Sequence[Alert], stack: ExitStack) -> Watch:
-    """Start a pager, Alertmanager and Prometheus over processes of this machine, with the deployment's own files."""
+def start_watch(
+    folder: Path, targets: Sequence[int], alerts: Sequence[Alert], stack: ExitStack, *, pages: bool = True
+) -> Watch:
+    """Start Prometheus over processes of this machine, with the deployment's own files; Alertmanager if it `pages`."""
     prometheus, alertmanager, pager = free_port(), free_port(), Pager()
     _write_configuration(folder, targets, {a.name: a for a in alerts}, (prometheus, alertmanager, pager.listen(stack)))
-    name = "prometheus-alertmanager" if shutil.which("prometheus-alertmanager") else "alertmanager"
-    _start(folder, stack, [
-        name, f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'alertmanager'}",
-        f"--web.listen-address=127.0.0.1:{alertmanager}", "--cluster.listen-address=",
-    ])  # fmt: skip
+    if pages:
+        name = "prometheus-alertmanager" if shutil.which("prometheus-alertmanager") else "alertmanager"
+        _start(folder, stack, [
+            name, f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'alertmanager'}",
+            f"--web.listen-address=127.0.0.1:{alertmanager}", "--cluster.listen-address=",
+        ])  # fmt: skip
     _start(folder, stack, [
         "prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'prometheus'}",
         f"--web.listen-address=127.0.0.1:{prometheus}",
