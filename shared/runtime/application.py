@@ -35,9 +35,11 @@ from shared.runtime.vital_signs import VitalSigns
 CONCURRENT_BACKOFF_SECONDS: Final = 0.002
 HEARTBEAT_SECONDS: Final = 1.0
 STILL_SECONDS: Final = 30.0
+# Each partition has a store of its own, with a cache and up to three write buffers: what is generous here is taken as
+# often as there are partitions. A state is read once per transaction, and the page cache of the system helps.
 STORE_OPTIONS: Final = {
-    "block_cache_size": 64 * 1024 * 1024,
-    "write_buffer_size": 16 * 1024 * 1024,
+    "block_cache_size": 8 * 1024 * 1024,
+    "write_buffer_size": 4 * 1024 * 1024,
     "max_open_files": 256,
     "bloom_filter_size": 10,
 }
