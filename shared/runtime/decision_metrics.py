@@ -39,6 +39,8 @@ from shared.runtime.metric_catalogue import (
 )
 
 NONE: Final = "none"
+LATELY_MS: Final = 60_000
+"""So long a peak of a channel's use is told: several scrapes see it, and an hour later nobody is misled."""
 ECHOES: Final = (ContactAnswered, ContactOutcome, PersonHoldForwarded)
 """What the gate repeats by loan: no decisions of their own."""
 LOAN_ACTIONS: Final = ("request", "withdrawal", "clearance", "stage", "report", "correction")
@@ -75,6 +77,7 @@ class DecisionCounts:
     def __init__(self, board: Board, capacities: Mapping[str, int]) -> None:
         self._board = board
         self._capacities = capacities
+        self._peaks: dict[str, tuple[float, int]] = {}
         self._count: Mapping[type, Callable[[Any], None]] = {
             PermitGranted: self._granted,
             PermitDeferred: lambda event: self._blocked(event, "deferred"),
@@ -114,9 +117,15 @@ class DecisionCounts:
 
     def _used(self, emitted: Sequence[Emitted]) -> None:
         grants = Counter((it.at, it.data.channel.value) for it in emitted if isinstance(it.data, PermitGranted))
-        shares: dict[str, float] = {}
-        for (_, channel), count in grants.items():
+        for (at, channel), count in grants.items():
             if channel in self._capacities:
-                shares[channel] = max(shares.get(channel, 0.0), count / self._capacities[channel])
-        for channel, share in shares.items():
-            self._board.set(CAPACITY_USED, share, channel)
+                share = count / self._capacities[channel]
+                if share >= self._peaks.get(channel, (0.0, at))[0]:
+                    self._peaks[channel] = (share, at)
+                    self._board.set(CAPACITY_USED, share, channel)
+
+    def passed(self, at: int) -> None:
+        """Let peaks that lie longer back than what is called lately be forgotten."""
+        for channel in [channel for channel, (_, peak_at) in self._peaks.items() if at - peak_at > LATELY_MS]:
+            del self._peaks[channel]
+            self._board.set(CAPACITY_USED, 0, channel)

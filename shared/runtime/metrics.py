@@ -144,6 +144,7 @@ class Metrics:
         board.observe(COMMIT_SECONDS, seconds)
         board.observe(EPOCH_SECONDS, epoch_seconds or seconds)
         self._count(transaction)
+        self._decisions.passed(transaction.progress.at)
         if transaction.emitted:
             self.delays.saw(transaction, dict(origins or {}), confirmed_ms)
             self._decisions.saw(transaction.emitted)

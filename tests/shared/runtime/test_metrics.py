@@ -6,8 +6,9 @@ from structlog.testing import capture_logs
 
 from services.cli.processors import PROCESSORS
 from shared.contract.base import Channel
+from shared.contract.examples import example
 from shared.contract.loans import DUE_DATES
-from shared.contract.outreach import BlockingRule, PermitDeferred, PermitWithdrawn, Severity
+from shared.contract.outreach import BlockingRule, PermitDeferred, PermitGranted, PermitWithdrawn, Severity
 from shared.contract.requests import ContactClass
 from shared.contract.ticks import LOAN_CLOCK
 from shared.contract.topics import SERVICES
@@ -16,9 +17,11 @@ from shared.engine.epoch import EpochLoop
 from shared.engine.progress import birth
 from shared.engine.store import Changes, MemoryStore
 from shared.engine.transaction import Emitted, Transaction
+from shared.runtime.decision_metrics import DecisionCounts
 from shared.runtime.delays import ORIGIN_HEADER, Delays, origin_header
 from shared.runtime.metric_board import Board
 from shared.runtime.metric_catalogue import (
+    CAPACITY_USED,
     CATALOGUE,
     DEAD_LETTERS,
     DECISIONS,
@@ -163,6 +166,24 @@ def test_a_garbled_origin_is_not_believed():
             [(FACT, "t", Appended(9_000, ((ORIGIN_HEADER, value),)))], [Emitted(ID, 1, "t", "b", withdrawn((FACT,)))]
         )
         assert delays.origins(seen) == {ID: 9_000}
+
+
+def granted(number):
+    """Return a permit for one message."""
+    asked = {"channel": Channel.SMS, "contact_point_id": f"p{number}"}
+    return example(PermitGranted.TYPE).data.model_copy(update=asked)
+
+
+def test_the_capacity_used_is_the_peak_of_the_last_minute():
+    """A tick's grants count together, a smaller tick does not hide the peak, and a minute later it is gone."""
+    board = board_of("rate_limiter")
+    counts = DecisionCounts(board, {"sms": 4})
+    counts.saw([Emitted(ID, START_MS, "t", "b", granted(number)) for number in range(3)])
+    counts.saw([Emitted(ID, START_MS + 1_000, "t", "b", granted(1))])
+    counts.passed(START_MS + 59_000)
+    assert board.value(CAPACITY_USED, "sms") == 0.75
+    counts.passed(START_MS + 61_000)
+    assert board.value(CAPACITY_USED, "sms") == 0
 
 
 def test_decisions_are_counted_by_their_first_rule_and_lines_name_nobody():
