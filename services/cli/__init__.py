@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, str]] = {
     "dead-letters": "services.cli.dead_letters",
     "quarantine": "services.cli.quarantine",
     "transactions": "services.cli.transactions",
+    "rebuild": "services.cli.rebuild",
     "outreach": "services.cli.outreach",
     "explain": "services.cli.explain",
     "kafka": "services.cli.kafka",

@@ -23,6 +23,10 @@ class UnusableProgress(ValueError):
     """A progress record cannot be read by this build."""
 
 
+class StateTooNew(UnusableProgress):
+    """States were written by a newer build; the text names the formats and nothing else."""
+
+
 class ChangelogLost(RuntimeError):
     """The group has reported more transactions than the changelog holds: the changelog was lost or rolled back."""
 
@@ -120,9 +124,9 @@ def decode_progress(value: bytes) -> Progress:
 
 
 def require_readable(progress: Progress, state_format: int) -> None:
-    """Raise `UnusableProgress` when states were written in a newer format than a build's, before one is read."""
+    """Raise `StateTooNew` when states were written in a newer format than a build's, before one is read."""
     if progress.state_format > state_format:
-        raise UnusableProgress(f"states have format {progress.state_format}, this build reads {state_format}")
+        raise StateTooNew(f"states have format {progress.state_format}, this build reads {state_format}")
 
 
 def metadata(at: int, n: int) -> str:

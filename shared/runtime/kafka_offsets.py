@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
+from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -16,6 +18,7 @@ from shared.runtime.tolerant_records import new_consumer
 
 BrokerError = KafkaError
 """What the client raises when the broker does not answer, or answers no."""
+LOOK_SECONDS: Final = 0.5
 READ_COMMITTED = "read_committed"
 READ_UNCOMMITTED = "read_uncommitted"
 
@@ -96,6 +99,13 @@ class GroupProgress:
         """Return how many members a group has."""
         answers = await self._admin.describe_consumer_groups([group])
         return sum(len(members) for answer in answers for _, _, _, _, _, members, *_ in answer.groups)
+
+    async def members_after(self, group: str, seconds: float) -> int:
+        """Return how many members a group has after a while: a process that ended is one until its session does."""
+        until = monotonic() + seconds
+        while (count := await self.members(group)) and monotonic() < until:  # noqa: ASYNC110 - the broker does not call
+            await asyncio.sleep(LOOK_SECONDS)
+        return count
 
     async def offset_of(self, group: str, topic: str, partition: int) -> int | None:
         """Return the next offset that a group will apply, as far as it has reported; None where it has not."""

@@ -101,12 +101,14 @@ class Ghost:
 async def aborted(broker: str, places: Iterable[Place]) -> Mapping[Place, Sequence[Any]]:
     """Return the records of these partitions that no committed read returns."""
     asked = list(places)
-    written, visible = await _read(broker, asked, "read_uncommitted"), await _read(broker, asked, "read_committed")
+    written = await read_all(broker, asked, "read_uncommitted")
+    visible = await read_all(broker, asked, "read_committed")
     hidden = {place: [r for o, r in written[place].items() if o not in visible[place]] for place in asked}
     return {place: records for place, records in hidden.items() if records}
 
 
-async def _read(broker: str, places: Sequence[Place], isolation: str) -> dict[Place, dict[int, Any]]:
+async def read_all(broker: str, places: Sequence[Place], isolation: str) -> dict[Place, dict[int, Any]]:
+    """Return the records of these partitions by offset."""
     consumer: Any = new_consumer(bootstrap_servers=broker, isolation_level=isolation, enable_auto_commit=False)
     await consumer.start()
     tps = [TopicPartition(*place) for place in places]

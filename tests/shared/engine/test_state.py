@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from shared.engine.progress import NOTHING_YET_AT, UnusableProgress, birth, require_readable
+from shared.engine.progress import NOTHING_YET_AT, StateTooNew, birth, require_readable
 from shared.engine.state import StateCodec, UnusableState, Upgrade
 from shared.engine.store import due_of, wake_at_of
 
@@ -71,5 +71,5 @@ def test_newer_progress_is_refused_before_any_state_is_read():
     assert (progress.at, progress.state_format) == (NOTHING_YET_AT, 1)
     require_readable(progress, 1)
     newer = replace(progress, state_format=2)
-    with pytest.raises(UnusableProgress, match="states have format 2, this build reads 1"):
+    with pytest.raises(StateTooNew, match="states have format 2, this build reads 1"):
         require_readable(newer, 1)
