@@ -21,6 +21,7 @@ from shared.runtime.settings import Settings, UnusableSettings, settings_from
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _DEPLOYMENT: Final = (
+    click.option("--deployment", metavar="NAME", help="Name that the topics are stamped with; others refuse."),
     click.option("--mode", type=click.Choice([mode.value for mode in TimeMode]), help="True or simulated time."),
     click.option("--loan-partitions", type=click.IntRange(1, 4096), help="Partitions of all topics keyed by loan."),
     click.option("--borrower-partitions", type=click.IntRange(1, 4096), help="Of all topics keyed by borrower."),

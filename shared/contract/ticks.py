@@ -123,3 +123,4 @@ class DeploymentStamped(Event):
     partitioner: Annotated[str, Field(pattern=r"^(murmur2|crc32)$")] = "murmur2"
     loan_partitions: Annotated[int, Field(ge=1, le=4096)]
     borrower_partitions: Annotated[int, Field(ge=1, le=4096)]
+    name: Annotated[str, Field(max_length=64, description="Of the deployment, where its owner gave it one.")] = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+from aiokafka.errors import OffsetOutOfRangeError
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -12,6 +13,9 @@ from faust.types import TP
 from shared.runtime.consumer_thread import EpochConsumerThread
 from shared.runtime.kafka_offsets import LogEnds
 from shared.runtime.private_attributes import is_stopped
+from shared.runtime.refusals import ACCESS_DENIED
+from shared.runtime.stop import StopReason, stop
+from shared.runtime.visibility import stop_out_of_range
 
 POLL_SECONDS: Final = 0.25
 POLL_BUSY_SECONDS: Final = 0.05
@@ -67,6 +71,7 @@ class EpochConsumer(driver.Consumer):  # type: ignore[misc]
             self._active_partitions.difference_update(revoked)
         self._paused_partitions.difference_update(revoked)
         await self.app.shell.quiesce()
+        self.thread.expect_new_places()  # from here on nobody seeks until the next partitions are placed
         await self._on_partitions_revoked(revoked)
 
     async def perform_seek(self) -> None:
@@ -77,6 +82,10 @@ class EpochConsumer(driver.Consumer):  # type: ignore[misc]
         try:
             while not (is_stopped(self) or is_stopped(fetcher)):
                 await self._poll()
+        except OffsetOutOfRangeError as error:
+            await stop_out_of_range(self.app.shell.settings, error.args[0])
+        except ACCESS_DENIED as error:
+            stop(StopReason.ACCESS_DENIED, type(error).__name__)
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
                 raise

@@ -17,7 +17,7 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from shared.runtime.private_attributes import committed_offsets, positions, read_committed
+from shared.runtime.private_attributes import committed_offsets, lose_no_place, positions, read_committed
 from shared.runtime.tolerant_records import RECORDS_MAX, read_tolerantly
 
 ENDS_SECONDS: Final = 1.0
@@ -68,6 +68,11 @@ class EpochConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         for tp, offset in wanted.items():
             consumer.seek(TopicPartition(*tp), offset)
             self.seeks[tp] += 1
+        lose_no_place(consumer, strictly=True)
+
+    def expect_new_places(self) -> None:
+        """Let partitions be assigned that have no place yet; `seek_to` gives them theirs."""
+        lose_no_place(self._ensure_consumer(), strictly=False)
 
     async def commit_with_metadata(self, offsets: Mapping[TP, tuple[int, str]]) -> None:
         """Commit offsets of the group for those partitions that are still assigned."""

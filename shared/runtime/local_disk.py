@@ -17,6 +17,8 @@ from shared.runtime.stop import StopReason, stop
 
 CLEAN: Final = "clean"
 LOCK: Final = "lock"
+PROBE: Final = "probe"
+PROBE_BYTES: Final = 64 * 1024
 
 
 class LocalDisk:
@@ -28,6 +30,12 @@ class LocalDisk:
 
     def open(self) -> bool:
         """Take the directory, wipe it unless its last user ended cleanly, and return whether it was wiped."""
+        try:
+            return self._open()
+        except OSError as error:
+            stop(StopReason.DISK_UNUSABLE, f"{self.directory}: {error.strerror}")
+
+    def _open(self) -> bool:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(self.directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -39,7 +47,17 @@ class LocalDisk:
         if not clean:
             self._wipe()
         marker.unlink(missing_ok=True)
+        self._probe()
         return not clean
+
+    def _probe(self) -> None:
+        """Write something, and make sure that it is on the disk."""
+        probe = self.directory / PROBE
+        with probe.open("wb") as out:
+            out.write(bytes(PROBE_BYTES))
+            out.flush()
+            os.fsync(out.fileno())
+        probe.unlink()
 
     def mark_clean(self) -> None:
         """Note that this process ended cleanly: what is stored is committed."""

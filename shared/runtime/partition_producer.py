@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from shared.engine.transaction import Headers, Transaction
 from shared.runtime.crash_points import CrashPoint, CrashPoints
 from shared.runtime.log_redaction import name_of
+from shared.runtime.refusals import reason_of_error
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
 
@@ -47,7 +48,8 @@ class PartitionProducer:
             for topic in topics:
                 await self._producer.partitions_for(topic)
         except (KafkaError, TimeoutError) as error:
-            stop(StopReason.FENCE_FAILED, f"partition {self._partition}: {name_of(error)}")
+            reason = reason_of_error(error, StopReason.FENCE_FAILED)
+            stop(reason, f"partition {self._partition}: {name_of(error)}")
         self._crash_points.pass_by(CrashPoint.AFTER_FENCE)
 
     async def commit(self, transaction: Transaction, marked: Mapping[str, Headers] | None = None) -> int:

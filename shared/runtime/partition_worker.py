@@ -19,8 +19,10 @@ from shared.runtime.delays import origin_header
 from shared.runtime.log_redaction import name_of
 from shared.runtime.metrics import Metrics
 from shared.runtime.partition_producer import PartitionProducer
+from shared.runtime.refusals import reason_of_error
 from shared.runtime.reporter import Reporter
 from shared.runtime.stop import StopReason, stop
+from shared.runtime.store import is_of_the_disk
 from shared.runtime.system_clock import now_ms
 
 if TYPE_CHECKING:
@@ -80,9 +82,12 @@ class PartitionWorker:
         except UnusableState as error:
             stop(StopReason.UNREADABLE_STATE, f"partition {self.partition}: {name_of(error)}")
         except (KafkaError, TimeoutError) as error:
-            stop(StopReason.DOUBT, f"partition {self.partition}: the outcome of a commit is unknown: {name_of(error)}")
+            reason = reason_of_error(error, StopReason.DOUBT)
+            stop(reason, f"partition {self.partition}: the outcome of a commit is unknown: {name_of(error)}")
         except Exception as error:
             self._metrics.log.exception("broken invariant", partition=self.partition)
+            if is_of_the_disk(error):
+                stop(StopReason.DISK_UNUSABLE, f"partition {self.partition}: the local store cannot be written")
             self._stop_at_input(loop, error)
             stop(StopReason.DOUBT, f"partition {self.partition}: {type(error).__name__}")
 

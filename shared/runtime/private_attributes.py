@@ -11,12 +11,14 @@ from typing import Any, Final
 
 import aiokafka.consumer.fetcher as aiokafka_fetcher
 import aiokafka.producer.sender as aiokafka_sender
+from aiokafka.protocol.offset import OffsetResetStrategy
 from faust.types import TP
 
 ACCESSED: Final = {
     "aiokafka.AIOKafkaConsumer": ("_isolation_level", "_coordinator", "_subscription", "_client", "_fetcher"),
     "aiokafka.consumer.subscription_state.TopicPartitionState": ("_position",),
     "aiokafka.consumer.fetcher": ("MemoryRecords",),
+    "aiokafka.consumer.fetcher.Fetcher": ("_default_reset_strategy",),
     "aiokafka.producer.sender": ("BACKOFF_OVERRIDE",),
     "faust.App": ("_fetcher",),
     "faust.transport.consumer.Consumer": (
@@ -86,6 +88,15 @@ def positions(consumer: Any, partitions: Iterable[TP]) -> dict[TP, int]:
 async def all_metadata(consumer: Any) -> Any:
     """Return fresh metadata of all topics."""
     return await consumer._client.fetch_all_metadata()
+
+
+def lose_no_place(consumer: Any, *, strictly: bool) -> None:
+    """Make a consumer raise when its place is no longer in the log, instead of going on somewhere else.
+
+    Not strictly: while partitions are assigned that have no place yet, which it would raise about in the same way.
+    """
+    fetcher = consumer._fetcher
+    fetcher._default_reset_strategy = OffsetResetStrategy.NONE if strictly else OffsetResetStrategy.EARLIEST
 
 
 def buffered_partitions(consumer: Any) -> set[TP]:

@@ -24,6 +24,8 @@ class UnusableSettings(ValueError):
 class Settings:
     """The settings of one process. Partition counts, partitioner, prefix and mode are those of the whole deployment.
 
+    `deployment` is its name, with which the topics are stamped; processes of another name, or topics without, refuse.
+
     `instance` names this process among those of its service and must not be shared; restarts under the same name keep
     its partitions for `session_timeout_seconds`. Empty: a new member at every start. `boarded` allows a first start on
     inputs whose history is cut off. `log_key`, or the content of `log_key_file`, is the secret under which log lines
@@ -36,6 +38,7 @@ class Settings:
 
     broker: str = "127.0.0.1:9092"
     prefix: str = ""
+    deployment: str = ""
     mode: TimeMode = TimeMode.WALL
     loan_partitions: int = 4
     borrower_partitions: int = 4

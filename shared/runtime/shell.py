@@ -19,6 +19,7 @@ from shared.engine.progress import (
     HistoryLost,
     Progress,
     Reported,
+    StateTooNew,
     UnusableProgress,
     birth,
     decode_progress,
@@ -38,12 +39,14 @@ from shared.runtime.partition_producer import PartitionProducer
 from shared.runtime.partition_worker import PartitionWorker
 from shared.runtime.private_attributes import buffered_partitions
 from shared.runtime.pseudonyms import Pseudonyms, deployment_key
+from shared.runtime.published import read_published
+from shared.runtime.records import Deployment as Where
 from shared.runtime.reporter import Reporter
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
 from shared.runtime.store import RocksStore
 from shared.runtime.trace_export import tracing_from
-from shared.runtime.visibility import require_visible
+from shared.runtime.visibility import require_places, require_visible
 
 RESUME_FRACTION: Final = 2
 
@@ -129,7 +132,9 @@ class Shell:
         self.metrics.board.observe(RECOVERY_SECONDS, monotonic() - self._fenced_since)
         quarantined = (await read_control(self.settings)).quarantined(self.processor.name)
         self.deployment = passing_by(self.deployment, quarantined)
+        await self._require_unborn(owned, logs)
         self._placed = {partition: self._new_loop(partition, logs) for partition in owned if partition in self.workers}
+        await require_places(self.settings, self._next_places(self._placed))
         await self._seek(self._placed)
 
     def _new_loop(self, partition: int, logs: Logs) -> EpochLoop[Any]:
@@ -147,6 +152,8 @@ class Shell:
             stop(StopReason.CHANGELOG_LOST, f"partition {partition}: {error}")
         except HistoryLost as error:
             stop(StopReason.HISTORY_LOST, f"partition {partition}: {error}")
+        except StateTooNew as error:
+            stop(StopReason.UNREADABLE_STATE, f"partition {partition}: {error}")
         except UnusableProgress as error:
             stop(StopReason.UNREADABLE_STATE, f"partition {partition}: {name_of(error)}")
         return EpochLoop(self.processor, self.deployment, partition, store, progress)
@@ -162,6 +169,17 @@ class Shell:
             if TP(name, partition) in logs.committed
         }
         return Reported(parsed[0], parsed[1], clock_offset, offsets)
+
+    async def _require_unborn(self, owned: Iterable[int], logs: Logs) -> None:
+        """Stop before a second birth: who has said something has lost its memory, if neither log nor group has it."""
+        new = {p for p in owned if self.store_of(p).get(PROGRESS_KEY) is None and self._reported(p, logs) is None}
+        if not new:
+            return
+        where = Where(self.settings.broker, self.settings.prefix)
+        for partition, published in (await read_published(where, self.processor)).items():
+            if partition in new and published.said:
+                said = len(published.said)
+                stop(StopReason.CHANGELOG_LOST, f"partition {partition} has said {said} things and knows of none")
 
     def _birth(self, partition: int, logs: Logs) -> Progress:
         """Return the progress of a first start; refuse inputs whose history is cut off, unless loans were boarded."""
@@ -243,13 +261,16 @@ class Shell:
         await self._seek(loops)
 
     async def _seek(self, loops: Mapping[int, EpochLoop[Any]]) -> None:
-        positions = {
+        positions = self._next_places(loops)
+        if positions:
+            await self._app.consumer.thread.seek_to(positions)
+
+    def _next_places(self, loops: Mapping[int, EpochLoop[Any]]) -> dict[TP, int]:
+        return {
             TP(self._physical[topic], partition): offset
             for partition, loop in loops.items()
             for topic, offset in loop.next_offsets().items()
         }
-        if positions:
-            await self._app.consumer.thread.seek_to(positions)
 
     async def _commit(self, offsets: Mapping[TP, tuple[int, str]]) -> None:
         await self._app.consumer.thread.commit_with_metadata(offsets)

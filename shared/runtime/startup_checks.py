@@ -10,7 +10,7 @@ from shared.contract.topics import DEAD_LETTERS
 from shared.engine.processor import Processor
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
-from shared.runtime.topics import TopicAdmin, TopicFault
+from shared.runtime.topics import ACCESS_IS_DENIED, TopicAdmin, TopicFault
 
 
 def require_assertions(*, enabled: bool = __debug__) -> None:
@@ -32,6 +32,10 @@ async def require_topics(settings: Settings, processor: Processor[Any]) -> None:
 
 def reason_of(faults: Sequence[TopicFault]) -> StopReason:
     """Return why to stop for these faults; what is kept too seldom is mended otherwise than the rest."""
+    if any(fault.what == ACCESS_IS_DENIED for fault in faults):
+        return StopReason.ACCESS_DENIED
+    if any("stamped name" in fault.what for fault in faults):
+        return StopReason.FOREIGN_DEPLOYMENT
     if any("stamped mode" in fault.what for fault in faults):
         return StopReason.WRONG_TIME
     if all(fault.of_replication for fault in faults):

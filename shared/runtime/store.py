@@ -21,6 +21,11 @@ def due_key(entry: Due) -> bytes:
     return DUE_PREFIX + INSTANT.pack(entry[0]) + entry[1]
 
 
+def is_of_the_disk(error: Exception) -> bool:
+    """Return whether RocksDB failed because of the disk; its binding raises plain `Exception`."""
+    return type(error) is Exception and str(error).startswith("IO error")
+
+
 class RocksStore:
     """One partition's store. `offset_key` is where Faust looks for the changelog offset that the store reflects."""
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 
 from shared.contract.codec import Envelope, encode
 from shared.contract.ticks import CONTROL, DeploymentStamped
@@ -25,6 +25,7 @@ CLOCK_RETENTION_MS: Final = 30 * DAY_MS
 """Longer than any outage that is to be worked off tick by tick."""
 VALUE_BYTES_MAX: Final = 1024 * 1024
 DEAD_LETTER_BYTES_MAX: Final = 2 * 1024 * 1024
+ACCESS_IS_DENIED: Final = "access is denied"
 GROUPS_LOG: Final = "__consumer_offsets"
 TRANSACTIONS_LOG: Final = "__transaction_state"
 """The brokers' own topics: a deployment survives the loss of a broker only if these do."""
@@ -127,7 +128,11 @@ class TopicAdmin:
         wanted = [spec for spec in specs(self._settings) if chosen is None or spec.name in chosen]
         described = await self._admin.describe_topics([*(spec.name for spec in wanted), GROUPS_LOG, TRANSACTIONS_LOG])
         found = {topic["topic"]: topic for topic in described if topic["error_code"] == 0}
-        faults = [fault for spec in wanted for fault in self._shape(spec, found.get(spec.name))]
+        codes = {topic["topic"]: topic["error_code"] for topic in described}
+        denied = {spec.name for spec in wanted if for_code(codes.get(spec.name, 0)) is TopicAuthorizationFailedError}
+        faults = [TopicFault(name, ACCESS_IS_DENIED) for name in sorted(denied)]
+        wanted = [spec for spec in wanted if spec.name not in denied]
+        faults += [fault for spec in wanted for fault in self._shape(spec, found.get(spec.name))]
         present = [spec for spec in wanted if spec.name in found]
         for name in (GROUPS_LOG, TRANSACTIONS_LOG):
             if name in found:
@@ -181,6 +186,7 @@ class TopicAdmin:
             partitioner=settings.partitioner.value,
             loan_partitions=settings.loan_partitions,
             borrower_partitions=settings.borrower_partitions,
+            name=settings.deployment,
         )
         event_id = derive_id("stamp", settings.prefix, settings.mode)
         producer: Any = AIOKafkaProducer(bootstrap_servers=settings.broker, enable_idempotence=True)
@@ -205,6 +211,7 @@ class TopicAdmin:
             "partitioner": settings.partitioner.value,
             "loan_partitions": settings.loan_partitions,
             "borrower_partitions": settings.borrower_partitions,
+            "name": settings.deployment or stamp.name,
         }
         return [
             TopicFault(control, f"the deployment is stamped {name} {getattr(stamp, name)}, the settings say {value}")

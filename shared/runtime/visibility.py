@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import structlog
 
@@ -56,6 +56,37 @@ async def watch_outputs(settings: Settings, topics: Iterable[str]) -> None:
         hanging = [place for place in suspects if after[place] == before[place]]
         if hanging:
             stop(StopReason.HANGING_TRANSACTION, f"the visible end of these logs stands still: {hanging}")
+
+
+async def require_places(settings: Settings, wanted: Mapping[tuple[str, int], int]) -> None:
+    """Stop when a log ends before the place where a partition goes on: acknowledged records were lost.
+
+    A leader that has just been elected may answer too low for a moment, so it is asked again for a while.
+    """
+    deadline = monotonic() + settings.truncated_seconds
+    async with LogEnds(settings.broker, uncommitted=True) as written:
+        while True:
+            ends = await written.ends(wanted)
+            short = {place: offset for place, offset in wanted.items() if ends[place] < offset}
+            if not short:
+                return
+            if monotonic() > deadline:
+                place, offset = next(iter(short.items()))
+                stop(StopReason.LOG_TRUNCATED, f"{place[0]}/{place[1]} ends at {ends[place]}, {offset} is needed next")
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def stop_out_of_range(settings: Settings, places: Mapping[tuple[str, int], int]) -> NoReturn:
+    """End the process whose place in a log is gone while it was reading; say at which end of the log it lay."""
+    async with LogEnds(settings.broker, uncommitted=True) as written:
+        starts, ends = await written.starts(places), await written.ends(places)
+    for (topic, partition), offset in places.items():
+        start, end = starts[topic, partition], ends[topic, partition]
+        if offset < start:
+            stop(StopReason.HISTORY_LOST, f"{topic}/{partition}: offset {offset} is needed, the log starts at {start}")
+        if offset > end:
+            stop(StopReason.LOG_TRUNCATED, f"{topic}/{partition} ends at {end}, {offset} is needed next")
+    stop(StopReason.DOUBT, f"a place was not in its log for a moment: {dict(places)}")
 
 
 class RecoveryWatch:

@@ -7,10 +7,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from shared.runtime.local_kafka.errors import LocalKafkaError
@@ -81,9 +82,18 @@ class LocalKafka:
             half minute, as much in two, half as much again from then on.
         host: The address of this machine on which clients find it; another than loopback only where clients live in
             network namespaces of this machine.
+        more: Broker settings that overrule those of `properties.py`.
     """
 
-    def __init__(self, directory: Path, *, die_with_starter: bool = False, host: str = LOOPBACK) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        die_with_starter: bool = False,
+        host: str = LOOPBACK,
+        more: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
+        self._more = more
         self.directory = directory.absolute()
         self.host = host
         self._die_with_starter = die_with_starter
@@ -179,7 +189,7 @@ class LocalKafka:
         if stamp.exists():
             return
         shutil.rmtree(self.directory / DATA_FOLDER, ignore_errors=True)
-        write_whole(self.directory / "server.properties", server_properties(*self._free_ports(), self.host))
+        write_whole(self.directory / "server.properties", server_properties(*self._free_ports(), self.host, self._more))
         command = [java, *JVM_OPTIONS, QUICK_COMPILER, "-cp", classpath, "kafka.tools.StorageTool"]
         cluster_id = "A" + secrets.token_urlsafe(16)[1:]  # no leading dash: it is an argument
         with self.log_file.open("ab") as log:
@@ -205,7 +215,9 @@ class LocalKafka:
         raise self._failure()
 
     def _launch_once(self, java: str, classpath: str, port: int, controller_port: int) -> _Record | None:
-        write_whole(self.directory / "server.properties", server_properties(port, controller_port, self.host))
+        write_whole(
+            self.directory / "server.properties", server_properties(port, controller_port, self.host, self._more)
+        )
         options = [*JVM_OPTIONS, QUICK_COMPILER] if self._die_with_starter else [*JVM_OPTIONS]
         command = [java, *options, "-cp", classpath, "kafka.Kafka", "server.properties"]
         if self._die_with_starter:

@@ -1,6 +1,7 @@
 """The settings of a one-node broker, each with its reason where it differs from Kafka's default."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from shared.runtime.local_kafka.network import LOOPBACK
@@ -41,14 +42,17 @@ SETTINGS: Final[Mapping[str, object]] = {
 }
 
 
-def server_properties(port: int, controller_port: int, host: str = LOOPBACK) -> str:
+def server_properties(
+    port: int, controller_port: int, host: str = LOOPBACK, more: Mapping[str, object] = MappingProxyType({})
+) -> str:
     """Return the text of a server.properties whose listeners are on one address of this machine, loopback unless told.
 
-    The controller's listener is on loopback in any case: nobody but the node itself asks it.
+    The controller's listener is on loopback in any case: nobody but the node itself asks it. `more` overrules settings.
     """
     return properties_text(
         {
             **SETTINGS,
+            **more,
             "listeners": f"PLAINTEXT://{host}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
             "advertised.listeners": f"PLAINTEXT://{host}:{port}",
             "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",

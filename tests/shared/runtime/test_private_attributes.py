@@ -47,6 +47,9 @@ async def test_what_we_access_on_aiokafka_exists():
     assert isinstance(vars(aiokafka.producer.sender)["BACKOFF_OVERRIDE"], float)
     assert "MemoryRecords" in aiokafka.consumer.fetcher.Fetcher._proc_fetch_request.__code__.co_names
     assert "_position" in TopicPartitionState.__init__.__code__.co_names
+    fetcher = aiokafka.consumer.fetcher.Fetcher
+    assert "_default_reset_strategy" in fetcher.__init__.__code__.co_names
+    assert "_default_reset_strategy" in fetcher._proc_fetch_request.__code__.co_names
 
 
 def test_what_we_access_on_faust_exists():
