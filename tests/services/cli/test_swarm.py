@@ -44,7 +44,9 @@ def test_what_was_never_met_is_named_and_fails_if_asked(tmp_path: Path) -> None:
     answer = CliRunner().invoke(duecourse, asked)
     assert answer.exit_code == 1
     assert "never met: " in answer.output
-    assert "2 seeds from 1 on" in page.read_text(encoding="utf-8")
+    written = page.read_text(encoding="utf-8")
+    assert "2 seeds from 1 on" in written
+    assert "`duecourse swarm --seeds 2 --from 1 --write docs/reliability/simulation.md`" in written
 
 
 def test_a_crash_is_a_failure_with_its_name() -> None:
