@@ -50,6 +50,11 @@ def m(name: str, more: str = "") -> str:
     return f"duecourse_{name}{{{ALL}{', ' + more if more else ''}}}"
 
 
+def of_service(expression: str) -> str:
+    """What the client library tells of a process, with the service that it is."""
+    return f"{expression} * on (job, instance) group_left (service) {m('build_info')}"
+
+
 def per_second(name: str, by: str, more: str = "") -> str:
     """The rate of a counter."""
     return f"sum by ({by}) (rate({m(name, more)}[$__rate_interval]))"
@@ -141,7 +146,8 @@ STREAM = Board(
             curves("Partitions owned", "By service: the sum must be the topic set's.", "short", (f"sum by (service) ({m('partitions_owned')})", "{{service}}")),
             curves("Rebalances", "Assignments taken up in fifteen minutes.", "short", (f"sum by (service) (increase({m('rebalances_total')}[15m]))", "{{service}}")),
             curves("Records restored", "From changelogs, per second.", "ops", (per_second("recovered_records_total", "service"), "{{service}}")),
-            curves("Ends of processes", "In an hour, by reason.", "short", (f"sum by (service, reason) (increase({m('process_ends_total')}[1h]))", "{{service}} {{reason}}")),
+            curves("Ends of processes", "In an hour, by reason; a flat line without a name while there is none.", "short",
+                   (f"sum by (service, reason) (increase({m('process_ends_total')}[1h])) > 0 or vector(0)", "{{service}} {{reason}}")),
             curves("Progress reports", "To the group, per second; failed ones make a pair look silent.", "ops", (per_second("progress_reports_total", "service, outcome"), "{{service}} {{outcome}}")),
             curves("Offsets applied", "While one stands still with lag above it, nothing moves.", "short", (f"sum by (service, topic) ({m('applied_offset')})", "{{service}} {{topic}}")),
         )),
@@ -157,8 +163,8 @@ WORKER = Board(
             curves("Log lines", "Per second, by level.", "ops", (per_second("log_lines_total", "level"), "{{level}}"), stacked=True),
         )),
         ("Process", (
-            curves("Processor time", "Seconds per second.", "percentunit", (f"rate(process_cpu_seconds_total{{{ALL}}}[$__rate_interval])", "{{instance}}")),
-            curves("Memory", "Resident.", "bytes", (f"process_resident_memory_bytes{{{ALL}}}", "{{instance}}")),
+            curves("Processor time", "Seconds per second.", "percentunit", (of_service(f"rate(process_cpu_seconds_total{{{ALL}}}[$__rate_interval])"), "{{service}} {{instance}}")),
+            curves("Memory", "Resident.", "bytes", (of_service(f"process_resident_memory_bytes{{{ALL}}}"), "{{service}} {{instance}}")),
             curves("Event loop, 99th percentile", "How late it woke a sleeper.", "s", (quantile(0.99, "event_loop_lag_seconds", "service"), "{{service}}")),
         )),
         ("Disk", (
@@ -167,8 +173,8 @@ WORKER = Board(
             curves("Disk free", "Share of the disk that holds the store.", "percentunit", (f"{m('disk_free_bytes')} / {m('disk_size_bytes')}", "{{service}} {{instance}}")),
         )),
         ("Interpreter", (
-            curves("Open files", "Descriptors in use.", "short", (f"process_open_fds{{{ALL}}}", "{{instance}}")),
-            curves("Garbage collections", "Of the oldest generation, per second.", "ops", (f'rate(python_gc_collections_total{{{ALL}, generation="2"}}[$__rate_interval])', "{{instance}}")),
+            curves("Open files", "Descriptors in use.", "short", (of_service(f"process_open_fds{{{ALL}}}"), "{{service}} {{instance}}")),
+            curves("Garbage collections", "Of the oldest generation, per second.", "ops", (of_service(f'rate(python_gc_collections_total{{{ALL}, generation="2"}}[$__rate_interval])'), "{{service}} {{instance}}")),
             curves("Age of the census", "Time since all states were counted.", "s", (f"time() - {m('census_timestamp_seconds')}", "{{service}} {{instance}}")),
         )),
     ),

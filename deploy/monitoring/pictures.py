@@ -24,6 +24,7 @@ from deploy.monitoring.dashboards import dashboards
 COLUMN, ROW_UNIT = 66, 30
 WIDTH = 24 * COLUMN
 SERIES_MAX = 12
+NAME_MAX = 36
 COLOURS = (
     "#5794f2", "#73bf69", "#f2495c", "#ff9830", "#b877d9", "#fade2a", "#8ab8ff", "#96d98d", "#ff7383", "#ffb357",
     "#ca95e5", "#37872d",
@@ -120,7 +121,7 @@ def _chart(panel: dict[str, Any], found: Sequence[Curve], width: int, height: in
     first, last = min(at for at, _ in points), max(at for at, _ in points)
     top = max(value for _, value in points) * 1.1
     top = top if top > 0 else 1.0
-    left, right = 62, min(230, width // 3)
+    left, right = 62, min(260, width * 2 // 5)
     w, h = width - left - right, height - 30
 
     def at(moment: float, value: float) -> str:
@@ -142,7 +143,7 @@ def _chart(panel: dict[str, Any], found: Sequence[Curve], width: int, height: in
         colour = COLOURS[number % len(COLOURS)]
         path = " ".join(at(*point) for point in values)
         lines.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-        label = html.escape(f"{name[:24]}  {_text(values[-1][1], unit)}")
+        label = html.escape(f"{name[:NAME_MAX]}  {_text(values[-1][1], unit)}")
         lines.append(f'<text x="{left + w + 8}" y="{18 + number * 14}" fill="{colour}" font-size="10">{label}</text>')
     return f'<svg width="{width}" height="{height}">{"".join(lines)}</svg>'
 
