@@ -9,7 +9,6 @@ from typing import Final
 from shared.contract.arrangements import ARRANGEMENTS, DeadLetterDiscarded
 from shared.contract.codec import Envelope, Headers, Rejected, decode, decode_key
 from shared.contract.recorded import Recorded
-from shared.contract.ticks import LOAN_CLOCK
 from shared.contract.topics import DEAD_LETTERS, TOPICS, Keyed
 from shared.engine.dead_letters import ORIGINAL, PREFIX
 from shared.runtime.records import Deployment, read_records, reader
@@ -40,13 +39,7 @@ class DeadLetter:
     def loan_id(self) -> str | None:
         """The loan that it is about, if the topic is keyed by loan and the key can be read."""
         topic = TOPICS.get(self.topic)
-        keyed_by_loan = topic is not None and topic.keyed is Keyed.LOAN
-        return decode_key(self.key) if keyed_by_loan or self.is_wake_of_loan else None
-
-    @property
-    def is_wake_of_loan(self) -> bool:
-        """Whether it is no fact, but a wake of a loan that was passed by."""
-        return self.topic == LOAN_CLOCK
+        return decode_key(self.key) if topic is not None and topic.keyed is Keyed.LOAN else None
 
 
 def letter_of(record: Recorded) -> DeadLetter:

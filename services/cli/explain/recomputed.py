@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from shared.contract.recorded import Recorded
+from shared.engine.aside import PUT_ASIDE
 from shared.engine.deployment import Deployment, passing_by
 from shared.engine.epoch import EpochLoop
-from shared.engine.processor import Decide, Input, Processor, Wake
+from shared.engine.processor import Decide, Input, Processor, PutAside, Wake
 from shared.engine.progress import birth
 from shared.engine.quarantine import quarantined
 from shared.engine.store import MemoryStore
@@ -93,6 +94,9 @@ def _watching(processor: Processor[S], looks: list[Looked]) -> Decide[S]:
         if isinstance(given, Wake):
             skips = tuple((skip.reason, skip.subject) for skip in step.skips)
             looks.append(Looked(now, processor.name, key, len(step.events), skips, step.wake_at))
+        elif isinstance(given, PutAside):
+            aside = ((PUT_ASIDE, given.coordinates),)
+            looks.append(Looked(now, processor.name, key, len(step.events), aside, None))
         return step
 
     return decide
