@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time
 
 import click
 
@@ -41,23 +41,29 @@ def play(seed: int) -> Outcome:
     return judge(seed, system())
 
 
+def _timed(seed: int) -> tuple[Outcome, float]:
+    """Play one seed, and tell how many seconds of a processor it took: others may be at work beside it."""
+    began = process_time()
+    return play(seed), process_time() - began
+
+
 def fly(first: int, seeds: int, jobs: int, seconds_max: float | None = None) -> Iterator[Swarm]:
     """Play seeds one after the other on `jobs` processes, and yield what is known after each."""
     swarm, began = Swarm(first), monotonic()
     with ProcessPoolExecutor(jobs) as pool:
         seeds_left = iter(range(first, first + seeds))
-        waiting = deque((seed, pool.submit(play, seed)) for seed in islice(seeds_left, jobs * AHEAD))
+        waiting = deque((seed, pool.submit(_timed, seed)) for seed in islice(seeds_left, jobs * AHEAD))
         while waiting:
             seed, done = waiting.popleft()
             error = done.exception()
             if error is None:
-                swarm.take(done.result())
+                swarm.take(*done.result())
             else:
                 swarm.take_crash(seed, error)
             swarm.seconds = monotonic() - began
             yield swarm
             if seconds_max is None or swarm.seconds < seconds_max:
-                waiting.extend((following, pool.submit(play, following)) for following in islice(seeds_left, 1))
+                waiting.extend((following, pool.submit(_timed, following)) for following in islice(seeds_left, 1))
 
 
 @click.command()

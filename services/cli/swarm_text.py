@@ -49,6 +49,8 @@ def summary_lines(swarm: Swarm, jobs: int) -> Iterator[str]:
         f"{swarm.seeds:,} seeds from {swarm.first:,} on, {swarm.records:,} records, {swarm.seconds:,.0f} s on {jobs} "
         f"processes: {a_minute:,.0f} a minute"
     )
+    each_ms = 1000 * swarm.busy_seconds / max(1, swarm.seeds)
+    yield f"{each_ms:,.0f} ms of a processor's time each; where others were at work too, the rest is theirs"
     yield "cases tried: " + ", ".join(f"{promise} {count:,}" for promise, count in sorted(swarm.cases.items()))
     yield f"refused to former owners: {swarm.refused:,}"
     yield f"broken: {len(swarm.failures)}" + "".join(f", seed {seed}" for seed in list(swarm.failures)[:20])

@@ -25,11 +25,15 @@ class Swarm:
     crossings: Crossings = field(default_factory=Crossings.none)
     failures: dict[int, str] = field(default_factory=dict)
     seconds: float = 0.0
+    """That went by."""
+    busy_seconds: float = 0.0
+    """Of a processor."""
     _digests: list[str] = field(default_factory=list)
 
-    def take(self, outcome: Outcome) -> None:
+    def take(self, outcome: Outcome, busy_seconds: float = 0.0) -> None:
         """Add a seed that came to its end."""
         self.seeds += 1
+        self.busy_seconds += busy_seconds
         self.records += outcome.records
         self.refused += outcome.refused
         self.cases.update(outcome.cases)
