@@ -86,6 +86,10 @@ pythons: $(PACKAGES_STAMP) ## small environments of the other Pythons that are o
 	$(BIN)/python -m tests.pythons
 
 # SWARM="--from 50000 --seconds 500" plays others; a crossing of fault and phase that was never met is a failure.
+.PHONY: repairs
+repairs: setup ## hanging transactions, lost changelogs and former builds, taken apart and repaired, in about five minutes
+	$(BIN)/pytest -m repairs tests/kafka
+
 .PHONY: nightly
 nightly: pythons ## ten thousand small worlds with faults of their own choice, in memory, and the table of what they met
 	$(BIN)/pytest tests/shared/simulation/swarm

@@ -70,7 +70,9 @@ async def stopped(process):
     return code, process.lines("stopped")[-1]
 
 
-@pytest.mark.parametrize("commit", [True, False], ids=["committed", "aborted"])
+@pytest.mark.parametrize(
+    "commit", [pytest.param(True, id="committed"), pytest.param(False, id="aborted", marks=pytest.mark.repairs)]
+)
 async def test_markers_that_were_lost_are_written_as_the_coordinator_decided(kafka, tmp_path, commit):
     """State and outputs hang, the decision is only in the coordinator's log: `complete` does it, once (P1, P2)."""
     async with cut_off(kafka, tmp_path, f"lost-{commit}") as (house, reminder, changelog, records):
@@ -101,6 +103,7 @@ async def test_markers_that_were_lost_are_written_as_the_coordinator_decided(kaf
         assert counted["outputs"] > 100
 
 
+@pytest.mark.repairs
 async def test_where_only_outputs_hang_they_are_never_aborted(kafka, tmp_path):
     """The state is committed, the markers of its outputs are lost: the service stops, and `complete` shows them."""
     async with cut_off(kafka, tmp_path, "outputs") as (house, reminder, changelog, records):
@@ -121,6 +124,7 @@ async def test_where_only_outputs_hang_they_are_never_aborted(kafka, tmp_path):
         assert counted["outputs"] > 100
 
 
+@pytest.mark.repairs
 async def test_what_nobody_ever_decided_is_aborted_and_the_service_does_it_anew(kafka, tmp_path):
     """A producer that no coordinator knows left records in changelog and outputs: abort, with the stores deleted."""
     async with cut_off(kafka, tmp_path, "stranger") as (house, reminder, _, records):
@@ -141,6 +145,7 @@ async def test_what_nobody_ever_decided_is_aborted_and_the_service_does_it_anew(
         assert counted["outputs"] > 100
 
 
+@pytest.mark.repairs
 async def test_a_running_service_is_not_repaired_and_an_open_transaction_is_left_alone(kafka, tmp_path):
     """Markers under a running producer could end what it has just begun; the coordinator ends what it knows."""
     async with House(kafka, tmp_path, "running", loan_partitions=1) as house, unguarded(kafka):

@@ -59,7 +59,7 @@ async def go_on(house, *processes):
     return await house.verdict()
 
 
-@pytest.mark.parametrize("lost", ["all", "nothing"])
+@pytest.mark.parametrize("lost", ["all", pytest.param("nothing", marks=pytest.mark.repairs)])
 async def test_a_lost_changelog_is_rebuilt_and_nothing_is_said_twice(kafka, tmp_path, lost):
     """Dead in the middle of a commit, its changelog gone: rebuilt, the service goes on, outputs equal the fold."""
     async with House(kafka, tmp_path, f"rebuild-{lost}", **SETTINGS) as house:
@@ -107,6 +107,7 @@ async def nobody(house):
     return True
 
 
+@pytest.mark.repairs
 async def test_a_newer_build_takes_over_and_an_older_one_goes_back_by_a_rebuild(kafka, tmp_path):
     """States are converted when they are read; the older build refuses what it cannot read, and rebuilds it."""
     async with House(kafka, tmp_path, "upgrade", **SETTINGS) as house:
