@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -6,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.engine.store import INSTANT, Changes, MemoryStore
-from shared.runtime.store import RocksStore
+from shared.runtime.store import RocksStore, is_of_the_disk
 
 OFFSET_KEY = b"__offset"
 ENTRY = st.tuples(st.integers(1, 2**40), st.binary(max_size=6))
@@ -69,3 +71,26 @@ def test_a_store_is_the_image_of_one_changelog_only(database):
     unclaimed = emptied(database)
     unclaimed.apply(Changes({b"sa": b"12345678"}), 7)
     assert not unclaimed.claim(b"a-changelog/0")
+
+
+WRITING = """
+import resource, sys, rocksdict
+from shared.runtime.store import is_of_the_disk
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+database = rocksdict.Rdict(sys.argv[1], rocksdict.Options(raw_mode=True))
+try:
+    for number in range(1000):
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        batch.put(b"%d" % number, bytes(64 * 1024))
+        database.write(batch)
+except Exception as error:
+    sys.exit(7 if is_of_the_disk(error) else 8)
+"""
+
+
+def test_a_disk_without_room_is_told_from_a_mistake_of_ours(tmp_path):
+    """A store that cannot grow is the disk's fault and has an exit code of its own; other errors are not."""
+    ended = subprocess.run([sys.executable, "-c", WRITING, str(tmp_path / "db")], timeout=60, check=False)
+    assert ended.returncode == 7
+    assert not is_of_the_disk(ValueError("IO error"))
+    assert not is_of_the_disk(Exception("something else"))
