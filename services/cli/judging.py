@@ -41,7 +41,7 @@ def judged(
             ) from error
         _require(spool, source, policy)
         deployment = Deployment(topology_from(spool.stamped), {policy.hash: policy})
-        build = Build(PROCESSORS, deployment, policy.packs, policy.reporting)
+        build = Build(PROCESSORS, deployment, policy.packs, policy.reporting, policy.calendars)
         try:
             verdicts = check_spool(spool, build, period=period, promises=promises)
         except UnusableProgress as error:

@@ -23,6 +23,7 @@ from shared.engine.topology import Topology
 from shared.kernel.partitioning import Partitioner
 from shared.runtime.log_directory import UnreadableLog, read_log
 from shared.runtime.records import Deployment, read_records
+from shared.simulation.log import CHANGELOG
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 LOG_FOLDER = "log"
@@ -79,9 +80,12 @@ async def _read_all(deployment: Deployment) -> list[Recorded]:
 
 
 async def _hand_over(deployment: Deployment, topics: Sequence[str], take: Callable[[Recorded], object]) -> None:
-    async with aclosing(read_records(deployment, topics)) as records:
-        async for record in records:
-            take(record)
+    """Changelogs first: what a service said up to there is on its topics by the time that those are read."""
+    changelogs = [topic for topic in topics if topic.endswith(CHANGELOG)]
+    for some in (changelogs, [topic for topic in topics if topic not in changelogs]):
+        async with aclosing(read_records(deployment, some)) as records:
+            async for record in records:
+                take(record)
 
 
 def topology_of(records: list[Recorded]) -> Topology:

@@ -7,7 +7,7 @@ that is in memory anyway is one chapter (`check_all`); verdicts are the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -18,6 +18,7 @@ from shared.domain.packs import Packs
 from shared.domain.reporting import Reporting
 from shared.engine.epoch import Deployment
 from shared.engine.processor import Processor
+from shared.kernel.business_days import BusinessCalendar
 from shared.simulation.checkers import (
     p1_nothing_lost,
     p2_one_effect,
@@ -65,6 +66,8 @@ class Build:
     deployment: Deployment
     packs: Packs
     reporting: Reporting
+    calendars: Mapping[str, BusinessCalendar] | None = None
+    """Holiday tables; None: loans whose due dates move are not judged by what they owe."""
 
 
 def check_all(
@@ -94,7 +97,7 @@ def chapters(spool: Spool, period: Period | None = None) -> Iterator[Chronicle]:
     from_at = None if period is None else period.read_from
     for subjects in spool.households.chapters(CHAPTER_RECORDS, from_at):
         records = spool.chapter(subjects, lapsing=() if from_at is None else LAPSING, from_at=from_at or 0)
-        yield Chronicle(records, None if period is None else period.since)
+        yield Chronicle(records, None if period is None else period.since, spool.standing())
 
 
 def _by_chapter(spool: Spool, build: Build, parts: Iterable[Chronicle], period: Period | None) -> dict[str, Verdict]:
@@ -106,8 +109,8 @@ def _by_chapter(spool: Spool, build: Build, parts: Iterable[Chronicle], period: 
             p2_one_effect.check(chapter),
             p3_capped.check(chapter, build.packs),
             p4_quiet.check(chapter, build.packs),
-            p5_pay_to_silence.check(chapter),
-            p6_fair_record.check(chapter, build.reporting),
+            p5_pay_to_silence.check(chapter, build.calendars),
+            p6_fair_record.check(chapter, build.reporting, build.calendars),
             p7_explained.check(chapter, build.packs),
         ):
             known = total.get(verdict.promise)

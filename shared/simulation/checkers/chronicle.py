@@ -14,6 +14,7 @@ from shared.contract.recorded import Recorded
 from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, PROBE_AT, DeploymentStamped, Tick
 from shared.contract.topics import DEAD_LETTERS, SERVICES, TOPICS, Keyed
 from shared.kernel.partitioning import Partitioner, partition_of
+from shared.simulation.checkers.standing import Standing
 from shared.simulation.log import CHANGELOG
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
@@ -76,8 +77,9 @@ class Chronicle:
     themselves; what they rested on may not have been read.
     """
 
-    def __init__(self, records: Iterable[Recorded], since: int | None = None) -> None:
+    def __init__(self, records: Iterable[Recorded], since: int | None = None, standing: Standing | None = None) -> None:
         self.since = since
+        self.standing = standing or Standing()
         self.records: dict[tuple[str, int], list[Recorded]] = defaultdict(list)
         self._changelogs: list[Recorded] = []
         self.ticks: dict[tuple[str, int], Ticks] = defaultdict(Ticks)

@@ -6,7 +6,7 @@ Each question folds the known facts from the beginning: slow, and too simple to 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
@@ -26,10 +26,12 @@ from shared.contract.loans import (
 )
 from shared.contract.repayments import REPAYMENTS, RepaymentReceived, RepaymentReversed
 from shared.contract.topics import DEAD_LETTERS
+from shared.kernel.business_days import BusinessCalendar
 from shared.simulation.checkers.chronicle import Chronicle, Entry
 from shared.simulation.checkers.local_time import day_number, local_moment
 
 DOUBT_MS: Final = 72 * 3_600_000
+_SATURDAY: Final = 5
 LOAN_FACTS: Final = (
     LoanOpened,
     LoanBoarded,
@@ -70,6 +72,8 @@ class Position:
     holds: dict[str, HoldPlaced] = field(default_factory=dict)
     lifted: dict[str, int] = field(default_factory=dict)
     promises: dict[str, PromiseMade] = field(default_factory=dict)
+    calendars: Mapping[str, BusinessCalendar] | None = None
+    """The policy's holiday tables; None: due dates that move are not judged."""
     doubts: dict[str, int] = field(default_factory=dict)
     """By coordinates of a dead letter about the loan: the tick that buried it."""
 
@@ -124,8 +128,35 @@ class Position:
             if day is None or charge.assessed_on <= day:
                 charged[charge.instalment_id] += charge.amount_minor
         return sorted(
-            (due, name, amount + charged[name]) for name, (_, due, amount) in self.schedule.items() if due != date.max
+            (self._falls_due(due), name, amount + charged[name])
+            for name, (_, due, amount) in self.schedule.items()
+            if due != date.max
         )
+
+    def _falls_due(self, nominal: date) -> date:
+        """Return the day on which something due on a nominal day really is: step by step to a day of business."""
+        convention = DueDateConvention.NONE if self.terms is None else self.terms.due_date_convention
+        if convention is DueDateConvention.NONE or self._has_business(nominal):
+            return nominal
+        later = earlier = nominal
+        while not self._has_business(later):
+            later += timedelta(days=1)
+        while not self._has_business(earlier):
+            earlier -= timedelta(days=1)
+        stays = (later.year, later.month) == (nominal.year, nominal.month)
+        if convention is DueDateConvention.PRECEDING or (
+            convention is DueDateConvention.MODIFIED_FOLLOWING and not stays
+        ):
+            return earlier
+        return later
+
+    def _has_business(self, day: date) -> bool:
+        name = "" if self.terms is None else self.terms.business_calendar or ""
+        tables = self.calendars or {}
+        table = tables.get(name) or tables.get(name.upper())
+        if table is None:
+            return day.weekday() < _SATURDAY
+        return day in table.working_days or (day.weekday() not in table.weekend and day not in table.holidays)
 
     def unpaid(self, day: date | None = None) -> dict[str, int]:
         """Return what is open by instalment: of all that is known, or as the books stood at the end of a day.
@@ -204,8 +235,10 @@ class Position:
 
     @property
     def judged(self) -> bool:
-        """Whether this simple reckoning applies: it knows no holiday tables, which some due dates need."""
-        return self.terms is not None and self.terms.due_date_convention is DueDateConvention.NONE
+        """Whether this simple reckoning applies: due dates that move need the holiday tables."""
+        if self.terms is None:
+            return False
+        return self.terms.due_date_convention is DueDateConvention.NONE or self.calendars is not None
 
 
 def _pour(pool: int, names: list[str], open_minor: dict[str, int]) -> int:
@@ -219,8 +252,9 @@ def _pour(pool: int, names: list[str], open_minor: dict[str, int]) -> int:
 class Ledger:
     """The facts of all loans with the ticks at which they became known."""
 
-    def __init__(self, chronicle: Chronicle) -> None:
+    def __init__(self, chronicle: Chronicle, calendars: Mapping[str, BusinessCalendar] | None = None) -> None:
         buried = buried_coordinates(chronicle)
+        self._calendars = calendars
         self._facts: dict[str, list[Known]] = defaultdict(list)
         self._doubts = _doubts(chronicle)
         for entry in chronicle.of_each(*LOAN_FACTS):
@@ -242,7 +276,7 @@ class Ledger:
 
     def position(self, loan_id: str, at: int) -> Position:
         """Return the loan as known at a tick."""
-        position = Position()
+        position = Position(calendars=self._calendars)
         position.doubts = {place: since for place, since in self._doubts.get(loan_id, {}).items() if since <= at}
         for known in self._facts.get(loan_id, ()):
             if known.at > at:

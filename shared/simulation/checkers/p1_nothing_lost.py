@@ -66,10 +66,16 @@ class Judge:
 
 
 def _letters(spool: Spool) -> Counter[tuple[str, str, int]]:
-    """Count dead letters by the service that wrote them, and by topic and partition where they lay."""
+    """Count dead letters by the service that wrote them, and by topic and partition where they lay.
+
+    Those of records that a changelog does not count yet are left out.
+    """
     found: Counter[tuple[str, str, int]] = Counter()
     for key, service, count in spool.letters():
-        source, _, place = (key or b"").decode(errors="replace").partition("/")
-        partition = place.split("/")[0]
-        found[service, source, int(partition) if partition.isdecimal() else -1] += count
+        topic, _, place = (key or b"").decode(errors="replace").partition("/")
+        partition, _, offset = place.partition("/")
+        if not (partition.isdecimal() and offset.isdecimal()):
+            found[service, topic, -1] += count
+        elif not spool.standing().is_buried_later((service, int(partition)), topic, int(offset)):
+            found[service, topic, int(partition)] += count
     return found

@@ -9,7 +9,7 @@ the first of its ticks that waits for the pair again.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from shared.contract.arrangements import HoldPlaced, PromiseMade
@@ -19,6 +19,8 @@ from shared.contract.outreach import PermitExpired, PermitGranted, PermittedLoan
 from shared.contract.repayments import RepaymentReceived
 from shared.contract.requests import ContactClass, ContactRequested, ContactWithdrawn
 from shared.contract.ticks import BORROWER_CLOCK
+from shared.contract.topics import RATE_LIMITER
+from shared.kernel.business_days import BusinessCalendar
 from shared.simulation.checkers.chronicle import Chronicle, Entry, Ticks
 from shared.simulation.checkers.ledger import Known, Ledger, Position, business_day
 from shared.simulation.checkers.verdict import Findings, Verdict
@@ -37,10 +39,10 @@ class Chance:
     contacted: bool
 
 
-def check(chronicle: Chronicle) -> Verdict:
+def check(chronicle: Chronicle, calendars: Mapping[str, BusinessCalendar] | None = None) -> Verdict:
     """Judge every permit when it is granted, and every open one when a fact about its loans becomes known."""
     findings = Findings("P5", "pay to silence")
-    ledger = Ledger(chronicle)
+    ledger = Ledger(chronicle, calendars)
     asked = {entry.data.request_id: entry for entry in chronicle.of(ContactRequested)}
     ends = _ends(chronicle)
     for entry in chronicle.of(PermitGranted):
@@ -56,9 +58,8 @@ def check(chronicle: Chronicle) -> Verdict:
                 reason = _gone(ledger.position(loan.loan_id, entry.at), request.data, entry.at)
                 what = f"{entry.id}, granted at {entry.at} for loan {loan.loan_id}: {reason}"
                 findings.require(that=reason is None, where=entry.record.coordinates, what=what)
-            gate = chronicle.ticks[BORROWER_CLOCK, entry.record.partition]
             facts = [
-                (known, heard_at(gate, request.source, known.at))
+                (known, _due(chronicle, entry, request.source, known.at))
                 for known in ledger.facts(loan.loan_id)
                 if chronicle.judges(known.at)
             ]
@@ -99,6 +100,16 @@ def _check_while_open(
         ended = ends.get(permit.permit_id)
         what = f"{entry.id}: the reason went at {known.at}, the permit for loan {loan.loan_id} stayed open"
         findings.require(that=ended is not None and ended <= due, where=entry.record.coordinates, what=what)
+
+
+def _due(chronicle: Chronicle, permit: Entry[PermitGranted], source: str, at: int) -> int | None:
+    """Return when the permit must be withdrawn at the latest; None where the gate had not come so far."""
+    partition = permit.record.partition
+    due = heard_at(chronicle.ticks[BORROWER_CLOCK, partition], source, at)
+    service, _, asked = source.removeprefix("/duecourse/").partition("/")
+    told = not asked.isdigit() or chronicle.standing.has_applied((service, int(asked)), at)
+    applied = due is not None and chronicle.standing.has_applied((RATE_LIMITER, partition), due)
+    return due if told and applied else None
 
 
 def heard_at(gate: Ticks, source: str, at: int) -> int | None:

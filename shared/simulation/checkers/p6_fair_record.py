@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -24,10 +24,12 @@ from shared.contract.requests import (
     StageChanged,
     StageMove,
 )
+from shared.contract.topics import CREDIT_REPORT
 from shared.domain.reporting import Reporting, ReportingRules
+from shared.kernel.business_days import BusinessCalendar
 from shared.kernel.zones import DAY_MS
 from shared.simulation.checkers.chronicle import Chronicle, Entry
-from shared.simulation.checkers.ledger import Ledger, Position
+from shared.simulation.checkers.ledger import Known, Ledger, Position
 from shared.simulation.checkers.person import Society
 from shared.simulation.checkers.verdict import Findings, Verdict
 
@@ -44,10 +46,12 @@ class _Evidence:
     clearances: dict[str, tuple[int, ClearanceAnswered]]
 
 
-def check(chronicle: Chronicle, reporting: Reporting) -> Verdict:
+def check(
+    chronicle: Chronicle, reporting: Reporting, calendars: Mapping[str, BusinessCalendar] | None = None
+) -> Verdict:
     """Judge every adverse report and restriction, and every month against every later fact."""
     findings = Findings("P6", "fair record")
-    ledger, society, evidence = Ledger(chronicle), Society(chronicle), _evidence(chronicle)
+    ledger, society, evidence = Ledger(chronicle, calendars), Society(chronicle), _evidence(chronicle)
     reports: dict[str, list[Entry[ReportChanged]]] = defaultdict(list)
     for entry in chronicle.of(ReportChanged):
         reports[entry.data.loan_id].append(entry)
@@ -58,13 +62,19 @@ def check(chronicle: Chronicle, reporting: Reporting) -> Verdict:
             _check_adverse(entry, ledger.position(entry.data.loan_id, entry.at), reporting, evidence, findings)
             _check_holds(entry, evidence, society, findings)
     for loan_id, told in sorted(reports.items()):
-        known = sorted({known.at for known in ledger.facts(loan_id) if chronicle.judges(known.at)})
+        known = sorted({known.at for known in ledger.facts(loan_id) if _is_due(chronicle, known)})
         _check_corrections(loan_id, told, known, ledger, reporting, findings)
     for raised in chronicle.of(StageChanged):
         restricted = raised.data.move is StageMove.RAISED and raised.data.rung is Rung.RESTRICTION
         if restricted and chronicle.judges(raised.at):
             _check_restriction(raised, evidence, findings)
     return findings.verdict()
+
+
+def _is_due(chronicle: Chronicle, known: Known) -> bool:
+    """Whether a correction that a fact calls for is to be judged, and the service had come so far."""
+    share = (CREDIT_REPORT, known.entry.record.partition)
+    return chronicle.judges(known.at) and chronicle.standing.has_applied(share, known.at)
 
 
 def _evidence(chronicle: Chronicle) -> _Evidence:

@@ -13,7 +13,9 @@ from shared.contract.topics import DEAD_LETTERS
 from shared.engine.transaction import Output
 from shared.simulation.checkers.chronicle import Chronicle
 from shared.simulation.checkers.refold import Fold
-from shared.simulation.checkers.spool import Said, Spool
+from shared.simulation.checkers.spool import Spool
+from shared.simulation.checkers.spool_rows import Said
+from shared.simulation.checkers.standing import Share
 from shared.simulation.checkers.verdict import Findings, Verdict
 
 Place = tuple[str, int, str, int]
@@ -45,7 +47,7 @@ class Judge:
         for place in sorted({place for place in self._places if place[:2] == (service, source)} | said.keys()):
             self._places.discard(place)
             rest = next(said[place] if place in said else self._said(place), None)
-            if rest is not None and place not in differs:
+            if rest is not None and place not in differs and not self._is_later((service, source), rest):
                 self._findings.violated(_name(place), _difference(rest, None))
 
     def verdict(self) -> Verdict:
@@ -54,6 +56,13 @@ class Judge:
             rest = next(self._said(place), None)
             self._findings.violated(_name(place), _difference(rest, None))
         return self._findings.verdict()
+
+    def _is_later(self, share: Share, said: Said) -> bool:
+        """Whether it was said after the changelog had been read; what follows it was so too."""
+        if said.at is not None:
+            return self._spool.standing().is_later(share, said.at)
+        topic, _, offset = (said.key or b"//").decode(errors="replace").rsplit("/", 2)
+        return offset.isdigit() and self._spool.standing().is_buried_later(share, topic, int(offset))
 
     def _said(self, place: Place) -> Iterator[Said]:
         return self._spool.said(*place, once=True)

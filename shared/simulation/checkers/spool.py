@@ -10,7 +10,6 @@ import sqlite3
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,13 +17,17 @@ from typing import Any, Final
 
 import msgspec
 
-from shared.contract.codec import Envelope, Rejected, decode
+from shared.contract.codec import Envelope, Rejected
 from shared.contract.outreach import OUTREACH, PermitGranted
 from shared.contract.recorded import Recorded
 from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, PROBE_AT, DeploymentStamped, Tick
-from shared.contract.topics import DEAD_LETTERS, SERVICES, TOPICS, Keyed
+from shared.contract.topics import DEAD_LETTERS, SERVICES, TOPICS
+from shared.engine.progress import Progress, decode_progress
 from shared.engine.quarantine import SERVICE_HEADER
+from shared.engine.store import PROGRESS_KEY
 from shared.simulation.checkers.households import Households, others_named, subject_of, subject_of_letter
+from shared.simulation.checkers.spool_rows import DIGITS_MAX, Said, TickSeen, author, clock_of
+from shared.simulation.checkers.standing import Standing
 from shared.simulation.log import CHANGELOG
 
 ROWS_AT_ONCE: Final = 500
@@ -32,8 +35,6 @@ CACHE_KIB: Final = 16 * 1024
 _TOPICS: Final = tuple(TOPICS)
 _NUMBERS: Final = {topic: number for number, topic in enumerate(_TOPICS)}
 _CLOCKS: Final = (LOAN_CLOCK, BORROWER_CLOCK)
-
-_DIGITS_MAX: Final = 9
 
 _TABLES: Final = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;
@@ -54,45 +55,6 @@ CREATE INDEX authors ON records (service, source, topic, partition, offset) WHER
 _RECORD: Final = "topic, partition, offset, key, value, headers, appended_ms"
 
 
-@dataclass(frozen=True, slots=True)
-class TickSeen:
-    """A valid tick of a clock partition: its instant, and when the broker appended it."""
-
-    clock: str
-    partition: int
-    at: int
-    offset: int
-    appended_ms: int
-
-    @property
-    def coordinates(self) -> str:
-        """Where it lies."""
-        return f"{self.clock}/{self.partition}/{self.offset}"
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A record that a service wrote: where it lies, and its instant where it is an event."""
-
-    topic: str
-    partition: int
-    offset: int
-    at: int | None
-    key: bytes | None
-    value: bytes | None
-
-    @property
-    def coordinates(self) -> str:
-        """Where it lies."""
-        return f"{self.topic}/{self.partition}/{self.offset}"
-
-    @property
-    def event_id(self) -> str | None:
-        """The id of the event in it; None for a dead letter."""
-        read = None if self.topic == DEAD_LETTERS else decode(self.topic, self.key, self.value)
-        return read.id if isinstance(read, Envelope) else None
-
-
 class Spool:
     """Everything on the topics of one deployment. `take` each record, partition by partition in order, then `seal`."""
 
@@ -109,6 +71,7 @@ class Spool:
         self.stamp: Recorded | None = None
         self.stamped: DeploymentStamped | None = None
         self.records = 0
+        self._standing: Standing | None = None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -146,7 +109,7 @@ class Spool:
     def _take_dead_letter(self, record: Recorded) -> None:
         service = (dict(record.headers).get(SERVICE_HEADER) or b"").decode(errors="replace")
         partition = (record.key or b"").split(b"/")[1:2]
-        source = int(partition[0]) if partition and partition[0].isdigit() and len(partition[0]) <= _DIGITS_MAX else -1
+        source = int(partition[0]) if partition and partition[0].isdigit() and len(partition[0]) <= DIGITS_MAX else -1
         self._add(record, subject_of_letter(record.key, record.headers), None, (service, source))
 
     def _take_event(self, record: Recorded) -> None:
@@ -229,6 +192,24 @@ class Spool:
 
     # --- services
 
+    def standing(self) -> Standing:
+        """Return how far each share stood; raise `UnusableProgress` where this build cannot read it."""
+        if self._standing is None:
+            shares = {(service, part): decode_progress(value) for service, part, value in self.progresses(PROGRESS_KEY)}
+            unapplied = {share: self._unapplied_from(share[1], progress) for share, progress in shares.items()}
+            self._standing = Standing(shares, {share: at for share, at in unapplied.items() if at is not None})
+        return self._standing
+
+    def _unapplied_from(self, partition: int, progress: Progress) -> int | None:
+        """Return the first tick that covers a record which the share has not applied; None where there is none."""
+        query = "SELECT MIN(offset) FROM records WHERE topic = ? AND partition = ? AND offset >= ?"
+        found = []
+        for topic, offset in progress.offsets.items():
+            (unread,) = self._database.execute(query, (_NUMBERS[topic], partition, offset)).fetchone()
+            if unread is not None:
+                found += [at for _, _, at in self._met(topic, partition, unread)]
+        return min(found, default=None)
+
     def progresses(self, key: bytes) -> list[tuple[str, int, bytes]]:
         """Return service, partition and value of a key that each changelog has."""
         query = "SELECT service, partition, value FROM changelog WHERE key = ? ORDER BY service, partition"
@@ -288,20 +269,22 @@ class Spool:
         met: set[tuple[str, int, int]] = set()
         found: list[Recorded] = []
         for *row, at, service, source in self._database.execute(query, (from_at,)):
+            if service in SERVICES and at is not None and self.standing().is_later((service, source), at):
+                continue
             record = _recorded(row)
             found.append(record)
-            met |= self._met(record)
+            met |= self._met(record.topic, record.partition, record.offset)
             if service in SERVICES and at is not None:
                 met.add((BORROWER_CLOCK if service == SERVICES[-1] else LOAN_CLOCK, source, at))
         met |= self._met_while_open(found, sorted(at for clock, _, at in met if clock == LOAN_CLOCK))
         ticks = [tick for place in sorted(met) for tick in self._tick(*place)]
         return [*([] if self.stamp is None else [self.stamp]), *ticks, *found]
 
-    def _met(self, record: Recorded) -> set[tuple[str, int, int]]:
-        """Return clock, partition and instant of the tick at which the record became known, if it did."""
+    def _met(self, topic: str, partition: int, offset: int) -> set[tuple[str, int, int]]:
+        """Return clock, partition and instant of the tick at which a record became known, if it did."""
         query = "SELECT at FROM barriers WHERE topic = ? AND partition = ? AND barrier > ? ORDER BY barrier LIMIT 1"
-        found = self._database.execute(query, (record.topic, record.partition, record.offset)).fetchone()
-        return set() if found is None else {(clock_of(record.topic), record.partition, found[0])}
+        found = self._database.execute(query, (topic, partition, offset)).fetchone()
+        return set() if found is None else {(clock_of(topic), partition, found[0])}
 
     def _met_while_open(self, found: Iterable[Recorded], known: Sequence[int]) -> set[tuple[str, int, int]]:
         """Return the gate's ticks by which an open permit must have been withdrawn, were its reason gone.
@@ -356,19 +339,6 @@ def spooled(records: Iterable[Recorded] | None = None, *, in_memory: bool = Fals
             yield spool
         finally:
             spool.close()
-
-
-def author(source: str) -> tuple[str, int] | None:
-    """Return service and partition of a CloudEvents source `/duecourse/<service>/<partition>`; None for others."""
-    parts = source.split("/")
-    ours = len(parts) == 4 and parts[1] == "duecourse" and parts[2] in SERVICES
-    ours = ours and parts[3].isascii() and parts[3].isdigit() and len(parts[3]) <= _DIGITS_MAX
-    return (parts[2], int(parts[3])) if ours else None
-
-
-def clock_of(topic: str) -> str:
-    """Return the clock whose ticks carry the barriers of a topic."""
-    return LOAN_CLOCK if topic in TOPICS and TOPICS[topic].keyed is Keyed.LOAN else BORROWER_CLOCK
 
 
 def _digest(record: Recorded) -> bytes:

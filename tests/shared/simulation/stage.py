@@ -42,7 +42,8 @@ class Played:
     def verdicts(self) -> tuple[Verdict, ...]:
         """What the checkers say, folding the same build again."""
         deployment = Deployment(self.scenario.setting.topology(), {policy().hash: policy()})
-        return check_all(self.chronicle, Build(self.processors, deployment, policy().packs, policy().reporting))
+        build = Build(self.processors, deployment, policy().packs, policy().reporting, policy().calendars)
+        return check_all(self.chronicle, build)
 
     def broken(self) -> set[str]:
         """The promises that were violated."""

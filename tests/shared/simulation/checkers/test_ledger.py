@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shared.contract.base import Amounts, Component, Event
 from shared.contract.loans import (
     ChargeAssessed,
+    DueDateConvention,
     InstalmentCancelled,
     InstalmentChanged,
     InstalmentScheduled,
@@ -22,6 +23,7 @@ from shared.contract.repayments import RepaymentReceived, RepaymentReversed, Rev
 from shared.domain.delinquency import Basis, assess
 from shared.domain.loan_facts import apply
 from shared.simulation.checkers.ledger import Position, business_day
+from tests.shared.simulation.stage import policy
 
 FIRST = date(2024, 2, 1)
 TERMS = LoanTerms(
@@ -93,6 +95,25 @@ def test_days_past_due_agree_with_the_domain(told: list[Event], on: date) -> Non
         loan = apply(loan, "loan", event, f"f{number}", 0).loan
     assert loan is not None
     assert position.days_past_due(on) == assess(loan, on, Basis.BOOKS).days_past_due
+
+
+@given(facts(), days, st.sampled_from(DueDateConvention), st.sampled_from([None, "cn", "US", "nowhere"]))
+@settings(max_examples=300, deadline=None)
+def test_days_past_due_agree_where_due_dates_move(
+    told: list[Event], on: date, convention: DueDateConvention, calendar: str | None
+) -> None:
+    """Under every convention and with every table, named or not, both ledgers count from the same days."""
+    calendars = policy().calendars
+    moving = {"due_date_convention": convention, "business_calendar": calendar}
+    terms = TERMS.model_copy(update=moving)
+    position, loan = Position(calendars=calendars), None
+    for number, event in enumerate(told):
+        changed = event.model_copy(update={"terms": terms}) if isinstance(event, LoanOpened) else event
+        position.take(changed)
+        loan = apply(loan, "loan", changed, f"f{number}", 0).loan
+    assert loan is not None
+    assert position.judged
+    assert position.days_past_due(on) == assess(loan, on, Basis.BOOKS, calendars).days_past_due
 
 
 @given(facts())

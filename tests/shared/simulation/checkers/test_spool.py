@@ -13,17 +13,18 @@ from shared.contract.outreach import OUTREACH, PermitGranted
 from shared.contract.recorded import Recorded
 from shared.contract.ticks import LOAN_CLOCK
 from shared.engine.epoch import Deployment
-from shared.kernel.zones import DAY_MS
+from shared.kernel.zones import DAY_MS, HOUR_MS
 from shared.simulation import checkers
 from shared.simulation.checkers import PROMISES, Build, Period, Verdict, check_spool, longest_window_ms, spooled
-from shared.simulation.checkers.spool import author
+from shared.simulation.checkers.spool_rows import author
+from shared.simulation.log import CHANGELOG
 from tests.shared.simulation.checkers.mutants import MUTANTS
 from tests.shared.simulation.stage import Played, play, policy, whole_story
 
 
 def _build(played: Played) -> Build:
     deployment = Deployment(played.scenario.setting.topology(), {policy().hash: policy()})
-    return Build(played.processors, deployment, policy().packs, policy().reporting)
+    return Build(played.processors, deployment, policy().packs, policy().reporting, policy().calendars)
 
 
 JUDGED_BY_CHAPTER = PROMISES[1:-1]
@@ -141,3 +142,31 @@ def test_a_topic_is_read_back_as_it_was() -> None:
     log = [record for record in whole_story().world.log if record.topic in {OUTREACH, LOAN_CLOCK}]
     with spooled(whole_story().world.log) as spool:
         assert [*spool.each(OUTREACH), *spool.each(LOAN_CLOCK)] == log
+
+
+def test_a_log_that_grew_while_it_was_read_accuses_nobody() -> None:
+    """Changelogs as they were some days or ticks ago, all else as it is now: every promise was tried and kept."""
+    end = whole_story().scenario.setting.end_ms
+    for ago in (HOUR_MS, 5 * HOUR_MS, 11 * DAY_MS):
+        records = (
+            record
+            for record in whole_story().world.log
+            if not record.topic.endswith(CHANGELOG) or record.appended_ms <= end - ago
+        )
+        with spooled(records) as spool:
+            verdicts = check_spool(spool, _build(whole_story()))
+        assert [(str(verdict), verdict.violations) for verdict in verdicts if not verdict.kept] == []
+
+
+def test_what_a_stopped_service_had_said_is_still_judged() -> None:
+    """A service that stopped days ago is judged by what it had said until then, not by what it would have to say."""
+    stopped = whole_story().scenario.setting.end_ms - 20 * DAY_MS
+
+    def is_there(record: Recorded) -> bool:
+        ours = record.topic in {"credit_report" + CHANGELOG, "collections.credit-reports"}
+        return not ours or record.appended_ms <= stopped
+
+    with spooled(record for record in whole_story().world.log if is_there(record)) as spool:
+        verdicts = {verdict.promise: verdict for verdict in check_spool(spool, _build(whole_story()))}
+    assert verdicts["P6"].violated == 0
+    assert verdicts["P6"].cases > 0
