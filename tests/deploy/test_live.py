@@ -29,7 +29,7 @@ from shared.runtime.records import Deployment
 from tests.drills.traffic import garbage
 from tests.drills.watch import Watch, start_watch
 
-WARM_SECONDS: Final = 120.0
+WARM_SECONDS: Final = 240.0
 MOVES, EXISTS, ZERO = "moves", "exists", "is zero"
 LOANS = ("reminder", "escalation", "credit_report")
 SERVICES = (*LOANS, "rate_limiter")
