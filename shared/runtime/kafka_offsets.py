@@ -118,8 +118,12 @@ class GroupProgress:
         try:
             if group not in self._coordinators:
                 self._coordinators[group] = await self._admin.find_coordinator(group)
-            return await self._admin.list_consumer_group_offsets(group, self._coordinators[group], asked)
+            found = await self._admin.list_consumer_group_offsets(group, self._coordinators[group], asked)
         except (KafkaError, IndexError, KeyError):
             # The client raises whatever its parser trips over when the coordinator has moved.
-            self._coordinators.pop(group, None)
-            return None
+            found = {}
+        if all(place in found for place in asked):
+            return found
+        # A broker that has ceased to be the coordinator answers with nothing, and the client takes that for an answer.
+        self._coordinators.pop(group, None)
+        return None

@@ -5,9 +5,11 @@ import time
 from dataclasses import replace
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 
+from shared.engine.progress import metadata
+from shared.runtime.kafka_offsets import GroupProgress
 from shared.runtime.stop import StopReason
 from shared.runtime.topics import TopicAdmin
 from tests.chaos.cluster import Cluster
@@ -69,6 +71,34 @@ async def seen(cluster, seconds=20.0):
             return (await asyncio.wait_for(consumer.getone(), seconds)).value
         except TimeoutError:
             return None
+
+
+async def test_progress_is_found_again_when_the_coordinator_of_a_group_has_moved(cluster):
+    """A broker that is no longer the coordinator answers with nothing: asked for progress, that is no answer.
+
+    Were it taken for one, a clock would call services silent for ever that report all the time.
+    """
+    async with cluster.admin() as admin:
+        await admin.create_topics([NewTopic("ticks", 1, 1)])
+    place = TopicPartition("ticks", 0)
+    async with AIOKafkaConsumer(bootstrap_servers=cluster.bootstrap, group_id="service") as consumer:
+        consumer.assign([place])
+        await consumer.commit({place: (1, metadata(7, 1))})
+    async with GroupProgress(cluster.bootstrap) as groups:
+        assert await told(groups) == {0: 7}
+        former = {COORDINATING: HOLDING, HOLDING: COORDINATING}[groups._coordinators["service"]]
+        groups._coordinators["service"] = former
+        assert await told(groups) == {0: 7}
+        assert groups._coordinators["service"] != former
+
+
+async def told(groups, seconds=20.0):
+    """Ask what the group reports until there is an answer."""
+    found, deadline = None, time.monotonic() + seconds
+    while not found and time.monotonic() < deadline:
+        found = await groups.of("service", "ticks", 1)
+        await asyncio.sleep(0.1)
+    return found
 
 
 @pytest.mark.parametrize(
