@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from services.rate_limiter.answered import remembered
 from services.rate_limiter.answers import Answers
-from services.rate_limiter.facts import doubt, remembered
+from services.rate_limiter.facts import doubt
 from services.rate_limiter.state import Borrower
 from shared.contract.codec import DeadReason
 from shared.domain.packs import Standing

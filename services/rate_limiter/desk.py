@@ -7,9 +7,10 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
+from services.rate_limiter.answered import remembered
 from services.rate_limiter.answers import Answers
 from services.rate_limiter.breaches import broken_rules
-from services.rate_limiter.facts import PENDING_MAX, REMEMBER_MS, remembered
+from services.rate_limiter.facts import PENDING_MAX, REMEMBER_MS
 from services.rate_limiter.judge import LEAST_VALID_MS, TICK_RULES, Block, Judge, Ruling, block
 from services.rate_limiter.state import Asked, Borrower, Clearance, Contact, Request
 from shared.contract.base import Channel

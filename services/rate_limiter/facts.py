@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
+from services.rate_limiter.answered import is_among, remembered
 from services.rate_limiter.state import (
-    Answered,
     Borrower,
     Callback,
     Cease,
@@ -61,8 +61,6 @@ BUFFERED_MAX: Final = 1000
 SCOPES_MAX: Final = 200
 FOREIGN_CONTACTS_MAX: Final = 128
 """Contacts of others that are remembered; whoever reports more is broken, and each costs a look at all of them."""
-ANSWERED_MAX: Final = 4000
-"""Ids that must not be answered twice; beyond it those are forgotten that would be forgotten first."""
 OUTCOMES_PER_CONTACT_MAX: Final = 64
 CALLBACK_MAX_MS: Final = 7 * DAY_MS
 FUTURE_MAX_MS: Final = DAY_MS
@@ -222,8 +220,8 @@ def _requested(state: Borrower, fact: Fact, data: ContactRequested, now: int) ->
 
 def _is_known_request(state: Borrower, request_id: str) -> bool:
     return (
-        any(request.id == request_id for request in state.pending)
-        or any(entry.id == request_id for entry in state.answered)
+        is_among(state.pending, request_id)
+        or is_among(state.answered, request_id)
         or any(asked.request_id == request_id for contact in state.contacts for asked in contact.asked)
     )
 
@@ -241,22 +239,14 @@ def _withdrawn(state: Borrower, fact: Fact, data: ContactWithdrawn, now: int) ->
                 return state
             withdrawals = _added(contact.withdrawals, withdrawal, lambda it: (it.request_id,), BUFFERED_MAX)
             return _with_contact(state, replace(contact, withdrawals=withdrawals))
-    if any(entry.id == data.request_id for entry in state.answered):
+    if is_among(state.answered, data.request_id):
         return state
     return remembered(state, data.request_id, now + REMEMBER_MS)
 
 
-def remembered(state: Borrower, answered_id: str, forget_ms: int) -> Borrower:
-    """Return the state with the id answered until `forget_ms`."""
-    answered = (*(entry for entry in state.answered if entry.id != answered_id), Answered(answered_id, forget_ms))
-    if len(answered) > ANSWERED_MAX:
-        answered = tuple(sorted(answered, key=lambda entry: (entry.forget_ms, entry.id))[-ANSWERED_MAX:])
-    return replace(state, answered=tuple(sorted(answered, key=lambda entry: entry.id)))
-
-
 def _clearance(state: Borrower, fact: Fact, data: ClearanceRequested, _now: int) -> Borrower:
     waiting = any(clearance.id == data.clearance_id for clearance in state.clearances)
-    if waiting or any(entry.id == data.clearance_id for entry in state.answered):
+    if waiting or is_among(state.answered, data.clearance_id):
         return state
     clearance = Clearance(
         data.clearance_id, data.loan_id, data.lender_id, data.purpose, data.notice_request_id, fact.id

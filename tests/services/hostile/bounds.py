@@ -12,7 +12,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from services.credit_report import state as credit
 from services.escalation import state as escalation
-from services.rate_limiter import desk, facts
+from services.rate_limiter import answered, desk, facts
 from services.reminder import state as reminder
 from shared.contract.base import Channel
 from shared.domain.demand import CAUSES_MAX, INSTALMENTS_MAX
@@ -85,7 +85,7 @@ BOUNDS: Final = {
     "Borrower.reports": facts.BUFFERED_MAX,
     "Report.loan_ids": 64,
     "Borrower.clearances": facts.BUFFERED_MAX,
-    "Borrower.answered": facts.ANSWERED_MAX,
+    "Borrower.answered": answered.ANSWERED_MAX,
 }
 """By class and field: no list is longer, whatever comes in."""
 

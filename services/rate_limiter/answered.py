@@ -1,0 +1,35 @@
+"""Ids that must not be answered twice: a person with far too many loans has thousands, so nothing here looks at all."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import replace
+from operator import attrgetter
+from typing import Final
+
+from services.rate_limiter.state import Answered, Borrower, Request
+
+ANSWERED_MAX: Final = 4000
+"""Ids that must not be answered twice; beyond it those are forgotten that would be forgotten first."""
+_ID: Final = attrgetter("id")
+_FORGOTTEN: Final = attrgetter("forget_ms", "id")
+"""In the order in which ids are forgotten."""
+
+
+def remembered(state: Borrower, answered_id: str, forget_ms: int) -> Borrower:
+    """Return the state with the id answered until `forget_ms`."""
+    former = state.answered
+    at = bisect_left(former, answered_id, key=_ID)
+    behind = at + 1 if is_among(former, answered_id) else at
+    answered = (*former[:at], Answered(answered_id, forget_ms), *former[behind:])
+    if len(answered) > ANSWERED_MAX:
+        first = answered.index(min(answered, key=_FORGOTTEN))
+        answered = (*answered[:first], *answered[first + 1 :])
+    return replace(state, answered=answered)
+
+
+def is_among(entries: Sequence[Request] | Sequence[Answered], name: str) -> bool:
+    """Whether an id is among entries that are sorted by id."""
+    at = bisect_left(entries, name, key=_ID)
+    return at < len(entries) and entries[at].id == name
