@@ -17,7 +17,7 @@ from services.cli.report_text import verdict_lines
 from services.cli.sources import Source, policy_option, source_options
 from shared.domain.policy import Policy
 from shared.kernel.zones import DAY_MS, format_instant, parse_instant
-from shared.simulation.checkers import PROMISES, Period, Verdict
+from shared.simulation.checkers import FOLDED, PROMISES, Period, Verdict
 
 DISTRIBUTION: Final = "duecourse"
 EXIT_BROKEN: Final = 1
@@ -93,8 +93,10 @@ def _lines(records: int, source: Source, verdicts: Sequence[Verdict], period: Pe
         yield (
             f"P2 to P7 judge what was decided since {format_instant(period.since)}. Wishes, permits and answers are "
             f"read back to {format_instant(period.read_from)}, one longest window of the policy ({days:.1f} days); "
-            "what lenders, people and gateways told is read from its beginning. P1 and P8 fold all of history."
+            "what lenders, people and gateways told is read from its beginning."
         )
+        if any(verdict.promise in FOLDED for verdict in verdicts):
+            yield "P1 and P8 fold all of history, whatever --since says."
     for verdict in verdicts:
         yield from verdict_lines(verdict)
     untried = [verdict.promise for verdict in verdicts if not verdict.cases]

@@ -36,6 +36,7 @@ from shared.simulation.checkers.verdict import Verdict, Violation
 from shared.simulation.checkers.windows import Period, longest_window_ms
 
 __all__ = [
+    "FOLDED",
     "PROMISES",
     "Build",
     "Chronicle",
@@ -55,7 +56,8 @@ CHAPTER_RECORDS: Final = 10_000
 """What is judged at once, unless a single household has more."""
 LAPSING: Final = (REMINDERS, ESCALATIONS, OUTREACH, LOAN_CONTACTS)
 """Topics whose records decide nothing any more after the longest window; what people and lenders told never lapses."""
-_FOLDED: Final = frozenset({"P1", "P8"})
+FOLDED: Final = frozenset({"P1", "P8"})
+"""Judged by folding the log again from its beginning; the others household by household."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,9 @@ def check_spool(
     """Judge promises; of P2 to P7 only what was decided in a period. P1 and P8 are about all of history."""
     wanted = frozenset(promises)
     found: dict[str, Verdict] = {}
-    if wanted - _FOLDED:
+    if wanted - FOLDED:
         found |= _by_chapter(spool, build, chapters(spool, period), period)
-    if wanted & _FOLDED:
+    if wanted & FOLDED:
         found |= _by_fold(spool, build, None)
     return tuple(found[promise] for promise in PROMISES if promise in wanted)
 

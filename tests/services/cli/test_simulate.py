@@ -57,6 +57,24 @@ def test_a_recorded_run_can_be_checked(capsys: pytest.CaptureFixture[str], tmp_p
         assert f"{verdict.violated:,} / {verdict.cases:,}" in said
 
 
+def test_a_check_since_an_instant_says_how_far_back_it_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """It names the window and tries fewer cases; from beyond the end it tries none, says so, and fails."""
+    write_log(tmp_path, twenty_days().world.log)
+    only = ("check", "--log", str(tmp_path), "--promise", "P3", "--since")
+    code, said, _ = _run(capsys, *only, "2024-02-20T00:00:00Z")
+    assert code == 0
+    assert "decided since 2024-02-20T00:00:00.000Z" in said
+    assert "one longest window of the policy" in said
+    assert "P1 and P8" not in said
+    code, said, _ = _run(capsys, *only, "2030-01-01T00:00:00+08:00")
+    assert code == 1
+    assert "0 / 0  NOT TRIED" in said
+    assert "not tried: P3" in said
+    code, _, said = _run(capsys, *only, "yesterday")
+    assert code == 2
+    assert "yesterday is not an instant" in said
+
+
 def test_a_tampered_recording_is_found(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A recording from which one output was taken is not what its inputs give."""
     records = list(twenty_days().world.log)
