@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Final
 
-from tests.bench import latency, memory, restart, throughput
+from tests.bench import floods, giant, latency, memory, outage, restart, takeover, throughput
 from tests.bench.processes import load
 
 PARTS: Final[dict[str, tuple[str, Callable[..., str]]]] = {
@@ -20,6 +20,11 @@ PARTS: Final[dict[str, tuple[str, Callable[..., str]]]] = {
     "latency": ("from a fact to a permit, all five services, true time", latency.run),
     "memory": ("half a million facts under one tick", memory.run),
     "restart": ("a service with the state of 20,000 loans comes back", restart.run),
+    "restart-large": ("the same with 100,000 loans", restart.run_large),
+    "takeover": ("one of two instances dies, the other takes over", takeover.run),
+    "outage": ("ten hours of ticks are worked off", outage.run),
+    "floods": ("a million facts for one loan, a person with 100,000 loans: the cores alone", floods.run),
+    "giant": ("neighbours of a person with 100,000 loans", giant.run),
 }
 
 

@@ -8,10 +8,12 @@ when a `read_committed` consumer, as a gateway is one, holds the permit.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from time import monotonic
 from typing import Any, Final
 
@@ -23,6 +25,7 @@ from shared.contract.loans import LoanOpened
 from shared.contract.outreach import OUTREACH, PermitGranted
 from shared.contract.people import BorrowerProfile, ContactPoint
 from shared.contract.requests import REMINDERS, ContactRequested
+from shared.contract.ticks import BORROWER_CLOCK, Tick
 from shared.contract.topics import CLOCK, SERVICES
 from shared.kernel.zones import local_date, to_local
 from shared.runtime.settings import Settings
@@ -34,6 +37,7 @@ FACTS_PER_SECOND: Final = 200
 SECONDS: Final = 60
 SECONDS_QUICK: Final = 15
 PATIENCE_SECONDS: Final = 30.0
+REST_SECONDS: Final = 10.0
 FETCH_WAIT_MS: Final = 100
 ZONES: Final = (
     "Asia/Shanghai",
@@ -59,25 +63,63 @@ def zone_of_today() -> str:
     return min(ZONES, key=away)
 
 
+LEGS: Final = (
+    "wait for the tick",
+    "tick to request appended",
+    "request to stage-2 tick appended",
+    "stage-2 tick to permit appended",
+    "permit appended to permit seen",
+)
+
+
 @dataclass(slots=True)
 class Watch:
-    """When facts were appended, and when requests and permits about their loans were seen; monotonic seconds."""
+    """When facts were appended, and when requests and permits about their loans were seen; monotonic seconds.
+
+    `stations` are, by loan, instants of the way in epoch milliseconds, by the broker's and the tick's clock: fact
+    appended, tick, request appended, permit appended, permit seen.
+    """
 
     wanted: int
     appended: dict[str, float] = field(default_factory=dict)
     requested: dict[str, float] = field(default_factory=dict)
     permitted: dict[str, float] = field(default_factory=dict)
     complete: asyncio.Event = field(default_factory=asyncio.Event)
+    stations: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    second_ticks: dict[tuple[int, int], int] = field(default_factory=dict)
 
-    def saw(self, data: Event, at: float) -> None:
-        """Take note of a request or a permit."""
+    def saw(self, envelope: Envelope, record: Any, at: float) -> None:
+        """Take note of a request, a permit or a tick of stage 2."""
+        data = envelope.data
         if isinstance(data, ContactRequested):
             self.requested.setdefault(data.loan_id, at)
+            self.stations[data.loan_id] |= {"tick": envelope.time_ms or 0, "request": record.timestamp}
         elif isinstance(data, PermitGranted):
             for loan in data.loans:
                 self.permitted.setdefault(loan.loan_id, at)
+                second = self.second_ticks.get((record.partition, envelope.time_ms or 0), 0)
+                self.stations[loan.loan_id] |= {"second": second, "permit": record.timestamp, "seen": now_ms()}
             if len(self.permitted) == self.wanted:
                 self.complete.set()
+        elif isinstance(data, Tick):
+            self.second_ticks[record.partition, data.at] = record.timestamp
+
+    def sent(self, loan_id: str, done: Any) -> None:
+        """Take note that the broker has a fact."""
+        self.appended.setdefault(loan_id, monotonic())
+        self.stations[loan_id]["fact"] = done.result().timestamp
+
+    def legs(self) -> str:
+        """Return how long each leg of the way took, of those loans whose whole way was seen."""
+        names = ("fact", "tick", "request", "second", "permit", "seen")
+        whole = [[way[name] for name in names] for way in self.stations.values() if all(way.get(n) for n in names)]
+        rows = []
+        for number, leg in enumerate(LEGS):
+            took = sorted(way[number + 1] - way[number] for way in whole)
+            if took:
+                p99 = took[min(len(took) - 1, int(len(took) * 0.99))]
+                rows.append(f"  {leg:<34} p50 {median(took):6.0f} ms   p99 {p99:6.0f} ms")
+        return "\n".join(rows)
 
     def milliseconds(self, seen: Mapping[str, float]) -> list[float]:
         """Return the delays of what was seen, sorted."""
@@ -103,7 +145,7 @@ async def feed(feed_to: Feeder, watch: Watch, zone: str) -> None:
         await asyncio.sleep(max(0.0, started + number / FACTS_PER_SECOND - monotonic()))
         loan_id = f"l{number}"
         future = await feed_to.send(instalment(loan_id, 0, local_date(now_ms(), zone)))
-        future.add_done_callback(lambda _, loan_id=loan_id: watch.appended.setdefault(loan_id, monotonic()))
+        future.add_done_callback(lambda done, loan_id=loan_id: watch.sent(loan_id, done))
         sent.append(future)
     await asyncio.gather(*sent)
 
@@ -115,7 +157,7 @@ async def observe(settings: Settings, watch: Watch) -> None:
     )
     await consumer.start()
     try:
-        names = {settings.topic(topic): topic for topic in (REMINDERS, OUTREACH)}
+        names = {settings.topic(topic): topic for topic in (REMINDERS, OUTREACH, BORROWER_CLOCK)}
         consumer.assign([TopicPartition(name, p) for name in names for p in range(settings.borrower_partitions)])
         await consumer.seek_to_end()
         while True:
@@ -124,7 +166,7 @@ async def observe(settings: Settings, watch: Watch) -> None:
                 for record in records:
                     envelope = decode(names[place.topic], record.key, record.value, record.headers)
                     if isinstance(envelope, Envelope):
-                        watch.saw(envelope.data, seen_at)
+                        watch.saw(envelope, record, seen_at)
     finally:
         await consumer.stop()
 
@@ -143,18 +185,22 @@ async def measure(settings: Settings, folder: Path, seconds: int) -> str:
         for service in SERVICES:
             await house.applied(service, known)
         observer = asyncio.create_task(observe(settings, watch))
-        await asyncio.sleep(1)
+        before, started = {m.name: m.cpu_seconds for m in members}, monotonic()
+        await asyncio.sleep(REST_SECONDS)
+        at_rest = cores(members, before, monotonic() - started)
         before, started = {m.name: m.cpu_seconds for m in members}, monotonic()
         async with feeder(settings, linger_ms=2) as one_by_one:
             await feed(one_by_one, watch, zone)
         used = cores(members, before, monotonic() - started)
         with suppress(TimeoutError):
             await asyncio.wait_for(watch.complete.wait(), PATIENCE_SECONDS)
+        spent = {m.name: 1e6 * (m.cpu_seconds - before[m.name]) / count for m in members}
         observer.cancel()
         await asyncio.wait([observer])
     finally:
         house.close()
-    return report(watch, zone, used)
+    each = ", ".join(f"{name} {microseconds:.0f}" for name, microseconds in spent.items())
+    return report(watch, zone, f"{used}\nat rest: {at_rest}\nus of CPU per fact, until the last permit: {each}")
 
 
 def cores(members: Iterable[Member], before: Mapping[str, float], seconds: float) -> str:
@@ -174,7 +220,7 @@ def report(watch: Watch, zone: str, used: str) -> str:
         p50, p99 = (delays[min(len(delays) - 1, int(len(delays) * share))] for share in (0.5, 0.99))
         row = f"fact to {what:<8} p50 {p50:6.0f} ms   p99 {p99:6.0f} ms   max {delays[-1]:6.0f} ms"
         lines.append(f"{row}   {len(delays)} of {watch.wanted}")
-    lines += [f"of a core: {used}", PROTOTYPE]
+    lines += [watch.legs(), f"of a core: {used}", PROTOTYPE]
     return "\n".join(lines)
 
 

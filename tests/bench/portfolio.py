@@ -65,7 +65,7 @@ class Feeder:
 
     def __init__(self, settings: Settings, producer: Any) -> None:
         self._settings = settings
-        self._producer = producer
+        self.producer = producer
         self._sent = 0
 
     async def send(self, event: Event) -> Any:
@@ -76,7 +76,7 @@ class Feeder:
         topic, key = event.TOPICS[0], text.encode()
         value = encode(Envelope(f"e{self._sent}", "/bench", event.TYPE, event, time_ms=KNOWN_MS))
         where = self._settings.topology.partition_of(topic, key)
-        return await self._producer.send(self._settings.topic(topic), value, key=key, partition=where)
+        return await self.producer.send(self._settings.topic(topic), value, key=key, partition=where)
 
     async def send_all(self, events: Iterable[Event]) -> int:
         """Publish facts as fast as they are taken; return how many they were."""

@@ -94,17 +94,18 @@ class House:
         async with TopicAdmin(self.settings) as admin:
             await admin.create()
 
-    def start(self, service: str, *options: str) -> Member:
-        """Start a service (or the clock) by the command line."""
+    def start(self, service: str, *options: str, number: int = 1) -> Member:
+        """Start a service (or the clock) by the command line; `number` tells instances of one service apart."""
         settings = self.settings
         health = f"127.0.0.1:{free_port()}"
-        disk = self._folder / service
+        name = f"{service}-{number}"
+        disk = self._folder / name
         where = ["--broker", settings.broker, "--prefix", settings.prefix, "--health", health]
-        own = [] if service == CLOCK else ["--instance", f"{service}-1", "--data", str(disk)]
+        own = [] if service == CLOCK else ["--instance", name, "--data", str(disk)]
         command = [sys.executable, "-m", "services.cli", "run", service, *where, *own, *options]
-        log = self._folder / f"{service}.log"
-        self._members[service] = Member(service, command, disk, log, health, _spawn(command, log))
-        return self._members[service]
+        log = self._folder / f"{name}.log"
+        self._members[name] = Member(service, command, disk, log, health, _spawn(command, log))
+        return self._members[name]
 
     def restart(self, member: Member, how: signal.Signals, *, wipe: bool) -> float:
         """End a process, wipe its disk if asked to, start it again; return when (monotonic) the signal was sent."""
@@ -113,8 +114,12 @@ class House:
         member.process.wait(STOP_SECONDS_MAX)
         if wipe:
             shutil.rmtree(member.disk)
-        member.process = _spawn(member.command, member.log)
+        self.start_again(member)
         return sent
+
+    def start_again(self, member: Member) -> None:
+        """Start a process that has ended, on the disk that it left behind."""
+        member.process = _spawn(member.command, member.log)
 
     async def ready(self, *members: Member) -> None:
         """Wait until all of them are ready; fail with the log of one that ends."""
@@ -124,8 +129,11 @@ class House:
                 self._must_go_on(member, until)
                 await asyncio.sleep(POLL_SECONDS)
 
-    async def applied(self, service: str, at: int) -> None:
-        """Wait until a service reports that it has applied a tick of `at` or later on all partitions."""
+    async def applied(self, service: str, at: int, but: Member | None = None) -> None:
+        """Wait until a service reports that it has applied a tick of `at` or later on all partitions.
+
+        All its instances must stay alive meanwhile, `but` the one that was killed.
+        """
         clock = next(t for t in TOPICS.values() if service in t.readers and t.writers == (CLOCK,)).name
         partitions = self.settings.topology.partitions[clock]
         until = monotonic() + WAIT_SECONDS_MAX
@@ -134,7 +142,9 @@ class House:
                 found = await groups.of(self.settings.group(service), self.settings.topic(clock), partitions) or {}
                 if all(found.get(p, 0) >= at for p in range(partitions)):
                     return
-                self._must_go_on(self._members[service], until)
+                for member in self._members.values():
+                    if member.name == service and member is not but:
+                        self._must_go_on(member, until)
                 await asyncio.sleep(POLL_SECONDS)
 
     def close(self) -> None:

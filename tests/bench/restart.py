@@ -22,6 +22,7 @@ from tests.bench.processes import House, Member, broker, load
 
 LOANS: Final = 20_000
 LOANS_QUICK: Final = 4_000
+LOANS_LARGE: Final = 100_000
 ROUNDS: Final = 5
 ROUNDS_QUICK: Final = 1
 FACTS_OF_EACH: Final = 4
@@ -87,6 +88,13 @@ def report(rows: list[Row], loans: int) -> str:
         lines.append(f"{way}: median ready {median(ready):.2f} s, next tick applied {median(applied):.2f} s")
     lines.append(PROTOTYPE)
     return "\n".join(lines)
+
+
+def run_large(folder: Path, *, quick: bool) -> str:
+    """Measure with five times the state, once each way, and return the report."""
+    with broker(folder) as address:
+        settings = Settings(broker=address, prefix="restart")
+        return asyncio.run(measure(settings, folder / "restart", LOANS if quick else LOANS_LARGE, ROUNDS_QUICK))
 
 
 def run(folder: Path, *, quick: bool) -> str:
