@@ -23,10 +23,14 @@ Said = tuple[str, str]
 
 @dataclass(slots=True)
 class Published:
-    """What one partition of a service has said, and the instant (epoch milliseconds) of the newest of it."""
+    """What one partition of a service has said, and the instants (epoch milliseconds) of its oldest and newest word.
+
+    Dead letters do not count for the oldest: facts are buried at ticks that wake nobody, too.
+    """
 
     said: set[Said] = field(default_factory=set)
     newest_at: int = 0
+    oldest_at: int | None = None
 
 
 def identity(topic: str, output: Output) -> Said:
@@ -45,6 +49,8 @@ async def read_published(where: Deployment, processor: Processor[Any]) -> dict[i
                 partition, name, at = said
                 found[partition].said.add((record.topic, name))
                 found[partition].newest_at = max(found[partition].newest_at, at)
+                if record.topic != DEAD_LETTERS:
+                    found[partition].oldest_at = min(found[partition].oldest_at or at, at)
     return found
 
 

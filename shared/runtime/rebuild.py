@@ -120,7 +120,7 @@ class PartitionRebuild:
             if not ticks:
                 return loop.progress
             for record in ticks:
-                at = max(at, _instant(clock, record) or at + 1)
+                at = max(at, instant_of(clock, record) or at + 1)
                 if at > self._done_at and not one_by_one:
                     one_by_one = True
                     loop = self._from_here(loop, inputs)
@@ -212,6 +212,7 @@ class RecordedInputs:
         return records
 
 
-def _instant(clock: str, record: Any) -> int:
+def instant_of(clock: str, record: Any) -> int:
+    """Return the instant of a clock's record, 0 where it cannot be read."""
     decoded = decode(clock, record.key, record.value, record.headers)
     return decoded.data.at if isinstance(decoded, Envelope) and isinstance(decoded.data, Tick) else 0

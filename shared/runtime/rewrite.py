@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from shared.engine.quarantine import quarantined
 from shared.engine.store import PROGRESS_KEY
 from shared.runtime.kafka_offsets import GroupProgress, LogEnds
 from shared.runtime.published import Published, read_published
-from shared.runtime.rebuild import Beginning, Irrecoverable, PartitionRebuild, Rebuilt, RecordedInputs
+from shared.runtime.rebuild import Beginning, Irrecoverable, PartitionRebuild, Rebuilt, RecordedInputs, instant_of
 from shared.runtime.records import Deployment as Where
 from shared.runtime.records import read_records
 from shared.runtime.settings import Settings
@@ -88,13 +89,41 @@ class Rewrite:
             at, n = reports.get(partition, (0, 0))
             former = await self._former(partition)
             said = published.get(partition, Published())
-            fold = PartitionRebuild(self._processor, deployment, partition, said, at)
-            beginning = await self._beginning(partition, former)
-            async with RecordedInputs(settings, self._processor, partition, beginning.ends) as inputs:
-                rebuilt = await fold.run(beginning, inputs)
+            rebuilt = await self._folded(partition, deployment, said, at, former)
             known = former.progress.n if former.progress is not None else 0
             progress = replace(rebuilt.progress, n=max(rebuilt.progress.n, n, known) + 1, build=settings.build)
             yield Plan(partition, replace(rebuilt, progress=progress), former)
+
+    async def _folded(
+        self, partition: int, deployment: Deployment, said: Published, reported_at: int, former: Former
+    ) -> Rebuilt:
+        """Fold with the birth that is known; else with the beginning of time, then with the tick of the first word."""
+        beginning = await self._beginning(partition, former)
+        births = [beginning.born_at_clock_offset]
+        if self._born is None and former.progress is None and said.oldest_at is not None:
+            births.append(await self._tick_of(partition, beginning, said.oldest_at))
+
+        async def attempt(born: int) -> Rebuilt:
+            fold = PartitionRebuild(self._processor, deployment, partition, said, reported_at)
+            async with RecordedInputs(self._settings, self._processor, partition, beginning.ends) as inputs:
+                return await fold.run(replace(beginning, born_at_clock_offset=born), inputs)
+
+        for born in births[:-1]:
+            with suppress(Irrecoverable):
+                rebuilt = await attempt(born)
+                if not rebuilt.differs:
+                    return rebuilt
+        return await attempt(births[-1])
+
+    async def _tick_of(self, partition: int, beginning: Beginning, at: int) -> int:
+        """Return the clock offset of the first tick at an instant or later."""
+        clock = self._processor.clock
+        async with RecordedInputs(self._settings, self._processor, partition, beginning.ends) as inputs:
+            while ticks := await inputs.next(clock):
+                for record in ticks:
+                    if instant_of(clock, record) >= at:
+                        return int(record.offset)
+        return beginning.ends[clock]
 
     async def write(self, plan: Plan) -> None:
         """Become the only writer of the partition, and write its changelog anew."""

@@ -15,7 +15,7 @@ from shared.runtime.stop import StopReason
 from shared.runtime.topics import TopicAdmin
 from tests.kafka.house import House
 from tests.kafka.toy_upgrade import LATER_LOANS
-from tests.shared.engine.toy import HOUR_MS, LOANS, POLICY, START_MS
+from tests.shared.engine.toy import GATE, HOUR_MS, LOANS, POLICY, START_MS
 
 pytestmark = pytest.mark.kafka
 SETTINGS = {"mode": TimeMode.SIMULATED, "facts_and_wakes_max": 30}
@@ -26,9 +26,9 @@ async def has_ended(process):
     return process.popen.poll() is not None
 
 
-async def plans_of(house, **given):
+async def plans_of(house):
     """Fold the reminder's history; return the rewrite and its plans."""
-    rewrite = Rewrite(house.settings, LOANS, {POLICY: None}, **given)
+    rewrite = Rewrite(house.settings, LOANS, {POLICY: None})
     return rewrite, [plan async for plan in rewrite.plans()]
 
 
@@ -67,10 +67,9 @@ async def test_a_lost_changelog_is_rebuilt_and_nothing_is_said_twice(kafka, tmp_
         reminder = house.service("reminder", DUECOURSE_CRASH_AT="before_commit:60")
         house.service("rate_limiter")
         clock = house.simulated_clock(2_000)
-        await house.wait_for_tick(START_MS + HOUR_MS, "reminder")
-        with pytest.raises(Irrecoverable, match="reminder runs"):
-            await plans_of(house)
         await house.wait(lambda: has_ended(reminder))
+        with pytest.raises(Irrecoverable, match="rate_limiter runs"):
+            await anext(Rewrite(house.settings, GATE, {POLICY: None}).plans())
         clock.kill()
         await house.feed(100)
         before = {p: len(log) for p, log in (await house.read(LOANS.writes[0])).items()}
@@ -83,7 +82,7 @@ async def test_a_lost_changelog_is_rebuilt_and_nothing_is_said_twice(kafka, tmp_
             assert "duecourse rebuild" in told["advice"]
         shutil.rmtree(reminder.data, ignore_errors=True)
         await house.wait(lambda: nobody(house))
-        rewrite, plans = await plans_of(house, born_at_clock_offset=None)
+        rewrite, plans = await plans_of(house)
         for plan in plans:
             await rewrite.write(plan)
         after = {p: len(log) for p, log in (await house.read(LOANS.writes[0])).items()}
