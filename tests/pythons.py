@@ -64,9 +64,7 @@ def prepare(version: str) -> bool:
 
 if __name__ == "__main__":
     for wanted in supported():
-        if wanted in prepared():
+        if Path(sys.executable) == prepared().get(wanted) or prepare(wanted):
             sys.stdout.write(f"Python {wanted} is ready\n")
-        elif prepare(wanted):
-            sys.stdout.write(f"Python {wanted} is ready now\n")
         else:
             sys.stderr.write(f"Python {wanted} is not on this machine: it is left out\n")
