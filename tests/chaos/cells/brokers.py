@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from services.cli import EXIT_USER_ERROR
 from shared.runtime.local_kafka import LocalKafka
@@ -35,9 +36,9 @@ def lonely_broker(folder: Path) -> Iterator[Ground]:
         broker.stop()
 
 
-def broker_cell(heals: str, where: str) -> Callable[[Strike], Strike]:
+def broker_cell(heals: str, where: str, **more: Any) -> Callable[[Strike], Strike]:
     """Make the decorated strike a cell in which processes may be started while no broker answers."""
-    return cell(Group.BROKER, heals=heals, ground=where, codes=NOBODY_ANSWERS, bound_seconds=BOUND_SECONDS)
+    return cell(Group.BROKER, heals=heals, ground=where, codes=NOBODY_ANSWERS, bound_seconds=BOUND_SECONDS, **more)
 
 
 async def away(end: Callable[[LocalKafka], bool], seconds: float, system: System, dice: Random) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
+from shared.contract.ticks import TimeMode
 from shared.contract.topics import CLOCK, SERVICES
 from tests.chaos.cell import Cell, Group, register
 from tests.chaos.cells.brokers import BACK, BOUND_SECONDS, LATE_SECONDS, NOBODY_ANSWERS, SOON_SECONDS, broker_cell
@@ -19,6 +20,8 @@ from tests.chaos.network import Network, why_not
 from tests.chaos.system import PARTITIONS, System
 
 THREE_BROKERS = "three brokers"
+SIMULATED = frozenset({TimeMode.SIMULATED})
+"""In true time the cluster beside the services fell behind four ticks a second on two crowded cores."""
 TICKS_MAX = 512
 """Four processes of Java leave little of two cores: whoever falls behind is to catch up in few transactions."""
 
@@ -78,6 +81,7 @@ for office, find in (
             BACK,
             Group.BROKER,
             partial(one_of_three_killed, find),
+            modes=SIMULATED,
             ground=THREE_BROKERS,
             codes=NOBODY_ANSWERS,
             bound_seconds=BOUND_SECONDS,
@@ -85,7 +89,7 @@ for office, find in (
     )
 
 
-@broker_cell("each is in sync again before the next ends", THREE_BROKERS)
+@broker_cell("each is in sync again before the next ends", THREE_BROKERS, modes=SIMULATED)
 async def brokers_restarted_in_turn(system: System, dice: Random) -> None:
     """All three brokers, one after the other in any order, are told to end and started again."""
     cluster = cluster_of(system)
@@ -94,7 +98,7 @@ async def brokers_restarted_in_turn(system: System, dice: Random) -> None:
         await back(cluster, number)
 
 
-@broker_cell("all are started again on the same data", THREE_BROKERS)
+@broker_cell("all are started again on the same data", THREE_BROKERS, modes=SIMULATED)
 async def all_brokers_killed(system: System, dice: Random) -> None:
     """All three brokers are killed at the same moment."""
     cluster = cluster_of(system)
@@ -116,7 +120,7 @@ def cluster_of(system: System) -> Cluster:
     return cluster
 
 
-@link_cell(ground=THREE_BROKERS)
+@link_cell(ground=THREE_BROKERS, modes=SIMULATED)
 async def cut_off_from_one_of_three(system: System, dice: Random) -> None:
     """One process cannot reach one of three brokers, the leader of a changelog; everybody else can."""
     cluster, network = system.ground.hands
