@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from shared.engine.progress import parse_metadata
 from shared.runtime.private_attributes import all_metadata
@@ -19,6 +19,7 @@ from shared.runtime.tolerant_records import new_consumer
 BrokerError = KafkaError
 """What the client raises when the broker does not answer, or answers no."""
 LOOK_SECONDS: Final = 0.5
+COORDINATOR_LOOKS: Final = 40
 READ_COMMITTED = "read_committed"
 READ_UNCOMMITTED = "read_uncommitted"
 
@@ -96,8 +97,15 @@ class GroupProgress:
         return {partition: value for partition, value in parsed.items() if value is not None}
 
     async def members(self, group: str) -> int:
-        """Return how many members a group has."""
-        answers = await self._admin.describe_consumer_groups([group])
+        """Return how many members a group has; the first question about any group has to wait for its coordinator."""
+        for _ in range(COORDINATOR_LOOKS):
+            try:
+                answers = await self._admin.describe_consumer_groups([group])
+                break
+            except GroupCoordinatorNotAvailableError:
+                await asyncio.sleep(LOOK_SECONDS)
+        else:
+            answers = await self._admin.describe_consumer_groups([group])
         return sum(len(members) for answer in answers for _, _, _, _, _, members, *_ in answer.groups)
 
     async def members_after(self, group: str, seconds: float) -> int:

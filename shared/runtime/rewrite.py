@@ -76,9 +76,11 @@ class Rewrite:
         async with GroupProgress(settings.broker) as groups:
             members = await groups.members_after(settings.group(name), settings.session_timeout_seconds + 2)
             clock = settings.topic(self._processor.clock)
-            reports = await groups.reports(settings.group(name), clock, self._partitions) or {}
+            reports = await groups.reports(settings.group(name), clock, self._partitions)
         if members:
             raise Irrecoverable(f"{name} runs: its group has {members} members; stop it first")
+        if reports is None:
+            raise Irrecoverable(f"the coordinator of {name}'s group does not answer; try again")
         where = Where(settings.broker, settings.prefix)
         control = [record async for record in read_records(where, [CONTROL, DEAD_LETTERS])]
         deployment = passing_by(
