@@ -60,6 +60,7 @@ def _rule(alert: Alert) -> dict[str, Any]:
         "alert": alert.name,
         "expr": " ".join(alert.expression.split()),
         "for": alert.lasting,
+        **({"keep_firing_for": alert.keeps} if alert.keeps else {}),
         "labels": {"severity": alert.severity},
         "annotations": {
             "summary": alert.summary,

@@ -86,6 +86,8 @@ class Alert:
     silent: tuple[Case, ...]
     reads: tuple[str, ...] = ()
     """What the answer to each of the three queries means, and where to go next: whoever is woken has two minutes."""
+    keeps: str = ""
+    """For how long it goes on firing after its cause is gone, because it inhibits what takes longer to be over."""
     drill: Drill | None = None
     undrilled: str = ""
 
