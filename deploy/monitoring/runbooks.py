@@ -107,6 +107,12 @@ def _drill(alert: Alert, outcome: Outcome | None) -> str:
     if outcome is None:
         return f"| {' | '.join([*cells, '', '', '', 'not run'])} |"
     told = f"{outcome.told} s of {drill.within}" if outcome.told is not None else "never"
-    over = f"{outcome.over} s" if outcome.over is not None else "stays" if drill.stays else "never"
+    over = (
+        f"{outcome.over} s"
+        if outcome.over is not None
+        else "stays"
+        if drill.stays or alert.severity == "none"
+        else "never"
+    )
     verdict = "pass" if outcome.passed else "FAIL"
     return f"| {' | '.join([*cells, told, over, ', '.join(outcome.beside) or 'nothing', verdict])} |"
