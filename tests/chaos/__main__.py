@@ -25,6 +25,7 @@ from tests.chaos.cell import CELLS, Cell, chosen
 from tests.chaos.ground import GROUNDS, Ground
 from tests.chaos.ledger import Ledger, kafka_version, read_ledger, record
 from tests.chaos.round import Outcome, play
+from tests.chaos.table import write_page
 
 STRIKES = 8
 SHOWN_MAX = 8
@@ -62,6 +63,7 @@ class Run:
             self.outcomes.append(outcome)
             if self.given.record:
                 record([outcome])
+                write_page()
             tell(outcome)
 
     def _plan(self, cells: list[Cell]) -> tuple[TimeMode, list[Cell]]:

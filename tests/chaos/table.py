@@ -1,15 +1,25 @@
-"""The matrix as a table, with counts: `python -m tests.chaos.table` prints it in Markdown."""
+"""The matrix as a table, with counts: `python -m tests.chaos.table` writes `docs/reliability/chaos.md`."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import tests.chaos.cells  # noqa: F401 - registers all cells
 from tests.chaos.cell import CELLS, Group
-from tests.chaos.ledger import Count, Ledger, read_ledger
+from tests.chaos.ledger import COUNTS, Count, Ledger, read_ledger
 
 WANTED = 30
+PAGE = COUNTS.with_name("chaos.md")
+_HEAD = """# The fault matrix, and how often each fault was met
+
+Generated: `python -m tests.chaos.table` writes this page from `counts.json`, to which `python -m tests.chaos
+--record` adds; a test fails where they differ.
+
+A fault is counted where it was really met: "killed during recovery" counts only if the process was recovering at that
+moment. After each strike the deployment must be at work again within its bound, and every end must have had a
+documented exit code. After each round of some strikes all outputs must equal the fold of the recorded inputs byte by
+byte, and the checkers must find nothing. A failure of a round that no cell explains counts for every cell met in it.
+"""
 
 
 def lines(ledger: Ledger) -> Iterator[str]:
@@ -29,5 +39,15 @@ def lines(ledger: Ledger) -> Iterator[str]:
     yield f"{ledger.rounds} rounds. Cases tried by promise: {tried or 'none'}."
 
 
+def page(ledger: Ledger) -> str:
+    """Return the page of the matrix."""
+    return "\n".join([_HEAD, *lines(ledger)]) + "\n"
+
+
+def write_page() -> None:
+    """Write the page of the matrix from what is recorded."""
+    PAGE.write_text(page(read_ledger()), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    sys.stdout.write("\n".join(lines(read_ledger())) + "\n")
+    write_page()

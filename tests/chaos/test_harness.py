@@ -16,7 +16,7 @@ from tests.chaos.cell import CELLS, chosen
 from tests.chaos.ground import GROUNDS
 from tests.chaos.ledger import Ledger, read_ledger, record
 from tests.chaos.round import Outcome
-from tests.chaos.table import lines
+from tests.chaos.table import PAGE, lines, page
 from tests.chaos.verdict import Judged
 
 
@@ -30,6 +30,11 @@ def test_the_table_has_a_row_for_every_cell_and_nobody_else():
     """Whoever registers a cell finds it in the table, met or not."""
     rows = [line.split("`")[1] for line in lines(Ledger("9.9")) if line.startswith("| `")]
     assert sorted(rows) == sorted(CELLS)
+
+
+def test_the_page_tells_what_was_counted():
+    """The page of the matrix is the one that the recorded counts make."""
+    assert PAGE.read_text(encoding="utf-8") == page(read_ledger())
 
 
 def test_every_crash_point_has_a_cell():
