@@ -201,6 +201,7 @@ def _permitted(request: Request) -> PermittedLoan:
     return PermittedLoan(
         request_id=request.id,
         loan_id=request.loan_id,
+        asked_by=request.source,
         step=request.step,
         currency=request.currency,
         amount_due_minor=request.amount_due_minor,

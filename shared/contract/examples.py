@@ -285,6 +285,7 @@ _DECISIONS: Final[tuple[Event, ...]] = (
             PermittedLoan(
                 request_id=_REQUEST,
                 loan_id=_LOAN,
+                asked_by="reminder/1",
                 step="reminder+3",
                 currency="CNY",
                 amount_due_minor=100_000,

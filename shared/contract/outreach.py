@@ -50,10 +50,13 @@ class BlockingRule(Record):
 
 
 class PermittedLoan(Record):
-    """One request that a permit fulfils."""
+    """One request that a permit fulfils. While a tick calls `asked_by` silent, nobody knows whether it stands."""
 
     request_id: EventId
     loan_id: LoanId
+    asked_by: Annotated[
+        str | None, Field(max_length=64, description="`service/partition`, as in `silent` of ticks.")
+    ] = None
     step: Annotated[str, Field(max_length=64)]
     currency: Currency
     amount_due_minor: AmountMinor

@@ -43,10 +43,10 @@ class Gate:
         self._deployment = deployment
         self.now_ms = time.time_ns() // 1_000_000
 
-    def tick(self, partition: int, age_ms: int = 0, *switches: Switch) -> None:
+    def tick(self, partition: int, age_ms: int = 0, *switches: Switch, silent: tuple[str, ...] = ()) -> None:
         """Write a stage-2 tick to a partition."""
         at = time.time_ns() // 1_000_000 - age_ms
-        tick = Tick(at=at, barriers={}, policy="abc", switches=switches)
+        tick = Tick(at=at, barriers={}, policy="abc", silent=silent, switches=switches)
         put(
             self._deployment,
             BORROWER_CLOCK,
@@ -165,6 +165,21 @@ def test_the_gateway_stops_when_operators_say_so(deployment: Deployment, tmp_pat
         gate.tick(1)
         assert sorted(outcomes(deployment, running, 3)) == ["closed-channel", "open-channel", "open-lender"]
     assert "closed-lender" not in sent(tmp_path)
+
+
+def test_the_gateway_waits_for_who_asked(deployment: Deployment, tmp_path: Path) -> None:
+    """While the newest tick calls one of those who asked silent, the permit waits: the person may have paid."""
+    gate = Gate(deployment)
+    loan = EXAMPLES["collections.permit.granted.v1"].loans[0]
+    asked = {name: loan.model_copy(update={"asked_by": name}) for name in ("reminder/1", "escalation/1")}
+    gate.tick(0, silent=("reminder/1", "reminder/2"))
+    gate.permit("behind", 0, loans=tuple(asked.values()))
+    gate.permit("ahead", 0, loans=(asked["escalation/1"],))
+    with gateway(deployment, tmp_path) as running:
+        assert sorted(outcomes(deployment, running, 1)) == ["ahead"]
+        gate.tick(0)
+        assert sorted(outcomes(deployment, running, 2)) == ["ahead", "behind"]
+    assert sent(tmp_path) == ["ahead", "behind"]
 
 
 def test_the_gateway_acts_once_whatever_happens(deployment: Deployment, tmp_path: Path) -> None:
