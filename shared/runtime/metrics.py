@@ -10,7 +10,7 @@ import structlog
 from shared.contract.base import Channel, Rung
 from shared.contract.codec import DeadReason
 from shared.contract.requests import ContactClass, ReportAction, StageMove
-from shared.contract.ticks import LOAN_CLOCK
+from shared.contract.ticks import LOAN_CLOCK, PROBE_AT
 from shared.contract.topics import DEAD_LETTERS as DEAD_LETTERS_TOPIC
 from shared.contract.topics import RATE_LIMITER
 from shared.domain.policy import Policy
@@ -127,13 +127,15 @@ class Metrics:
     ) -> None:
         """Count a transaction that is committed, and say what its epochs contained.
 
-        `seconds` is how long the commit and the local write took, `epoch_seconds` that and the computation.
+        `seconds` is how long the commit and the local write took, `epoch_seconds` that and the computation. Before the
+        first tick that tells the time there is no age to show: a clock's probe would make it decades.
         """
         board, at = self.board, transaction.progress.at / 1000
         partition = str(transaction.partition)
         confirmed_ms = now_ms()
-        board.set(TICK_INSTANT, at, self._stage, partition)
-        board.set(TICK_APPLIED, confirmed_ms / 1000, self._stage, partition)
+        if transaction.progress.at > PROBE_AT:
+            board.set(TICK_INSTANT, at, self._stage, partition)
+            board.set(TICK_APPLIED, confirmed_ms / 1000, self._stage, partition)
         board.add(TICKS, transaction.ticks)
         if transaction.ignored_ticks:
             board.add(TICKS_IGNORED, transaction.ignored_ticks)

@@ -10,7 +10,7 @@ from shared.contract.examples import example
 from shared.contract.loans import DUE_DATES
 from shared.contract.outreach import BlockingRule, PermitDeferred, PermitGranted, PermitWithdrawn, Severity
 from shared.contract.requests import ContactClass
-from shared.contract.ticks import LOAN_CLOCK
+from shared.contract.ticks import LOAN_CLOCK, PROBE_AT
 from shared.contract.topics import SERVICES
 from shared.domain.policy import load_policy
 from shared.engine.epoch import EpochLoop
@@ -64,6 +64,20 @@ def test_an_epoch_is_one_line_and_some_counts_and_names_nobody():
     assert metrics.board.value(TICK_INSTANT, "loan", "0") == START_MS / 1000
     assert metrics.board.value(DEAD_LETTERS, DUE_DATES, "not_json") == 1
     assert "CANARY" not in text + str(lines)
+
+
+def test_a_clocks_probe_is_no_tick_to_be_old():
+    """Before the first tick that tells the time no age is shown; from it on, that tick's."""
+    loop = EpochLoop(LOANS, deployment(loans=1, borrowers=1), 0, MemoryStore(), birth(LOANS.reads, 0, {}, "b"))
+    metrics, shown = Metrics(LOANS, {}), []
+    for offset, at in enumerate((PROBE_AT, START_MS)):
+        loop.feed(LOAN_CLOCK, [LogRecord(offset, *tick(at, {DUE_DATES: 0}))])
+        while (transaction := loop.advance()) is not None:
+            loop.committed(transaction, 0)
+            metrics.saw_transaction(transaction, 0.01)
+        shown.append("duecourse_tick_timestamp_seconds{" in generate_latest(metrics.registry).decode())
+    assert shown == [False, True]
+    assert metrics.board.value(TICK_INSTANT, "loan", "0") == START_MS / 1000
 
 
 def board_of(service):
