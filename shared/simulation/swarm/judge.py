@@ -34,9 +34,9 @@ def judge(seed: int, system: System) -> Outcome:
     """Play a seed and judge it; what a core or the engine itself refuses to survive is raised."""
     trial = Trial(draw(seed), system)
     trial.run()
-    build = Build(
-        system.processors, deployment_of(trial.log, system.policy), system.policy.packs, system.policy.reporting
-    )
+    policy = system.policy
+    deployment = deployment_of(trial.log, policy)
+    build = Build(system.processors, deployment, policy.packs, policy.reporting, policy.calendars)
     chronicle = Chronicle(trial.log)
     verdicts = check_all(chronicle, build)
     said = digest(chronicle)
