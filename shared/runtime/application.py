@@ -260,6 +260,15 @@ def _listen(app: ServiceApp) -> None:
         structlog.get_logger("health").info("listening", port=app.health.port)
 
 
+def _note_clean_end(app: ServiceApp) -> None:
+    """Note that the store can be trusted; on a full disk it will be recovered, and the end is as clean as asked."""
+    try:
+        app.disk.mark_clean()
+        app.ends.note(CLEAN_END)
+    except OSError as error:
+        structlog.get_logger("service").warning("clean end not noted", why=error.strerror)
+
+
 def run_app(app: ServiceApp) -> NoReturn:
     """Run the service until it is told to end; only a clean end makes its local store trusted at the next start."""
     tell_the_uncaught()
@@ -269,8 +278,7 @@ def run_app(app: ServiceApp) -> NoReturn:
         worker.execute_from_commandline()
     except SystemExit as end:
         if not end.code:
-            app.disk.mark_clean()
-            app.ends.note(CLEAN_END)
+            _note_clean_end(app)
         raise
     finally:
         if app.health is not None:

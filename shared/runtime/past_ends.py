@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.runtime.local_kafka.files import write_whole
+from shared.runtime.stop import StopReason, stop
 
 FILE: Final = "ends.json"
 _RUNNING: Final = "running"
@@ -21,11 +22,17 @@ class PastEnds:
         self._path = directory / FILE
 
     def opened(self, killed: str) -> Counter[str]:
-        """Return how often the instance ended, by reason; a former process that said nothing counts as `killed`."""
+        """Return how often the instance ended, by reason; a former process that said nothing counts as `killed`.
+
+        Stops the process where the disk has no room for so little: the store would have none either.
+        """
         found = self._read()
         if found.pop(_RUNNING, 0):
             found[killed] += 1
-        self._write(found + Counter({_RUNNING: 1}))
+        try:
+            self._write(found + Counter({_RUNNING: 1}))
+        except OSError as error:
+            stop(StopReason.DISK_UNUSABLE, f"{self._path.parent}: {error.strerror}")
         return found
 
     def note(self, reason: str) -> None:

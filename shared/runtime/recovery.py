@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import faust
@@ -20,7 +21,18 @@ from shared.runtime.crash_points import CrashPoint
 from shared.runtime.metric_catalogue import RECOVERED
 from shared.runtime.private_attributes import buffered_partitions, database_of, offset_key_of, start_fetcher
 from shared.runtime.stop import StopReason, stop
-from shared.runtime.store import RocksStore
+from shared.runtime.store import RocksStore, is_of_the_disk
+
+
+@contextmanager
+def _room_on_disk() -> Iterator[None]:
+    """Stop by name where the disk takes no more while a store is filled; other errors pass."""
+    try:
+        yield
+    except Exception as error:
+        if is_of_the_disk(error):
+            stop(StopReason.DISK_UNUSABLE, "the local store cannot be written while it recovers")
+        raise
 
 
 class EpochRecovery(Recovery):  # type: ignore[misc]
@@ -47,7 +59,9 @@ class EpochRecovery(Recovery):  # type: ignore[misc]
 
     def _require_image(self, tp: TP, reflected: int | None, end: int | None) -> None:
         """Stop unless the local store is an image of this very changelog: disks are swapped, copied and restored."""
-        if not self.app.shell.store_of(tp.partition).claim(f"{tp.topic}/{tp.partition}".encode()):
+        with _room_on_disk():
+            claimed = self.app.shell.store_of(tp.partition).claim(f"{tp.topic}/{tp.partition}".encode())
+        if not claimed:
             stop(StopReason.DOUBT, f"the local store of partition {tp.partition} is the image of another changelog")
         if reflected is not None and end is not None and reflected > end:
             stop(StopReason.DOUBT, f"the local store of {tp.topic}/{tp.partition} is ahead of it: {reflected} > {end}")
@@ -78,7 +92,8 @@ class EpochRecovery(Recovery):  # type: ignore[misc]
         if any(record.headers for record in records):
             stop(StopReason.UNREADABLE_STATE, f"{tp.topic}/{tp.partition} holds records that no service wrote")
         if records:
-            self.app.shell.store_of(tp.partition).restore(records)
+            with _room_on_disk():
+                self.app.shell.store_of(tp.partition).restore(records)
             self.app.shell.metrics.board.add(RECOVERED, len(records))
             self.active_offsets[tp] = records[-1].offset
 
