@@ -21,12 +21,13 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, TimeMode
 from shared.contract.topics import CLOCK, RATE_LIMITER, SERVICES
-from shared.kernel.zones import HOUR_MS, format_instant
+from shared.kernel.zones import DAY_MS, HOUR_MS, format_instant
 from shared.runtime.kafka_offsets import BrokerError, GroupProgress
 from shared.runtime.settings import VARIABLE_PREFIX, Settings
 from shared.runtime.stop import StopReason
 from shared.runtime.system_clock import now_ms
 from shared.runtime.topics import TopicAdmin, specs
+from shared.simulation.portfolio import START_MS
 from shared.simulation.scenario import build_scenario
 from shared.simulation.world import Setting
 from tests.chaos.ground import Ground
@@ -37,6 +38,8 @@ PARTITIONS = 3
 """As many as there are instances in a storm: whoever has none does nothing."""
 LOANS = 60
 DAYS = 400
+DAYS_GONE = 15
+"""How far into the story simulated time begins: its past arrives late, and the first reports are four days away."""
 INTERVAL_MS = 250
 SESSION_SECONDS = 6.0
 TRANSACTION_SECONDS = 10.0
@@ -190,7 +193,8 @@ class System:
 
     @property
     def _setting(self) -> Setting:
-        return Setting(DAYS, loan_partitions=PARTITIONS, borrower_partitions=PARTITIONS)
+        start_ms = START_MS + DAYS_GONE * DAY_MS
+        return Setting(DAYS, start_ms, loan_partitions=PARTITIONS, borrower_partitions=PARTITIONS)
 
     def _people(self) -> Outside:
         if self.mode is TimeMode.WALL:

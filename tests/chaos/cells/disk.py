@@ -16,6 +16,7 @@ from shared.contract.topics import SERVICES
 from shared.engine.progress import decode_progress
 from shared.engine.store import PROGRESS_KEY
 from shared.runtime.records import Deployment, read_records
+from shared.runtime.stop import StopReason
 from shared.simulation.log import changelog_of
 from tests.chaos.cell import Group, NotMet, cell
 from tests.chaos.cells.process import require_code
@@ -72,7 +73,11 @@ async def foreign_store(system: System, dice: Random) -> None:
     other.start()
 
 
-@cell(Group.DISK, heals="there is space again, and a supervisor has started it again")
+@cell(
+    Group.DISK,
+    heals="there is space again, and a supervisor has started it again",
+    codes=frozenset({StopReason.DISK_UNUSABLE.code}),
+)
 async def disk_full(system: System, dice: Random) -> None:
     """The disk of a service fills up to the last byte while it works; later there is space again."""
     if os.geteuid() != 0:
