@@ -23,7 +23,7 @@ from shared.contract.ticks import TimeMode
 from shared.simulation.checkers import PROMISES
 from tests.chaos.cell import CELLS, Cell, chosen
 from tests.chaos.ground import GROUNDS, Ground
-from tests.chaos.ledger import Ledger, kafka_version, read_ledger, record
+from tests.chaos.ledger import Ledger, add_counts, kafka_version, read_ledger, record
 from tests.chaos.round import Outcome, play
 from tests.chaos.table import write_page
 
@@ -124,6 +124,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--beside", type=int, default=BESIDE, help="rounds beside each other on one broker")
     parser.add_argument("--list", action="store_true", help="name the cells and end")
     parser.add_argument("--record", action="store_true", help="add the counts to docs/reliability/counts.json")
+    parser.add_argument("--add-counts", type=Path, metavar="FILE", help="add those of such a file there, and end")
     return parser.parse_args()
 
 
@@ -133,6 +134,10 @@ def main() -> int:
     if given.list:
         for one in CELLS.values():
             say(f"{one.name:34} {one.group.value:8} {one.ground:12} {one.does}")
+        return 0
+    if given.add_counts:
+        add_counts(given.add_counts)
+        write_page()
         return 0
     try:
         cells = chosen(name for name in given.only.split(",") if name)

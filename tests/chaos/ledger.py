@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +51,16 @@ class Ledger:
         for promise, cases in (outcome.judged.tried if outcome.judged else {}).items():
             self.tried[promise] = self.tried.get(promise, 0) + cases
 
+    def take(self, other: Ledger) -> None:
+        """Add what another ledger counted elsewhere on the same Kafka."""
+        self.rounds += other.rounds
+        for name, count in other.cells.items():
+            mine = self.of(name)
+            mine.met, mine.failures = mine.met + count.met, mine.failures + count.failures
+            mine.last_seed = max((s for s in (mine.last_seed, count.last_seed) if s is not None), default=None)
+        for promise, cases in other.tried.items():
+            self.tried[promise] = self.tried.get(promise, 0) + cases
+
     def to_json(self) -> str:
         """Return the ledger as it is kept."""
         cells = {name: vars(count) for name, count in sorted(self.cells.items())}
@@ -79,9 +90,22 @@ def read_ledger(path: Path = COUNTS) -> Ledger:
 
 def record(outcomes: Iterable[Outcome], path: Path = COUNTS) -> None:
     """Add rounds to what is recorded; runs beside each other wait for one another."""
+    with _adding_to(path) as ledger:
+        for outcome in outcomes:
+            ledger.add(outcome)
+
+
+def add_counts(file: Path, path: Path = COUNTS) -> None:
+    """Add what runs elsewhere recorded, in a copy of the sources that began to count at nothing."""
+    other = read_ledger(file)
+    with _adding_to(path) as ledger:
+        ledger.take(other)
+
+
+@contextmanager
+def _adding_to(path: Path) -> Iterator[Ledger]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(Path(tempfile.gettempdir()) / "duecourse-chaos-counts.lock"):
         ledger = read_ledger(path)
-        for outcome in outcomes:
-            ledger.add(outcome)
+        yield ledger
         write_whole(path, ledger.to_json())

@@ -18,7 +18,8 @@ Generated: `python -m tests.chaos.table` writes this page from `counts.json`, to
 A fault is counted where it was really met: "killed during recovery" counts only if the process was recovering at that
 moment. After each strike the deployment must be at work again within its bound, and every end must have had a
 documented exit code. After each round of some strikes all outputs must equal the fold of the recorded inputs byte by
-byte, and the checkers must find nothing. A failure of a round that no cell explains counts for every cell met in it.
+byte, and the checkers must find nothing. A failure of a round that no cell explains counts for every cell met in it,
+and a failure stays counted when its cause has been mended.
 """
 
 

@@ -14,7 +14,7 @@ from shared.runtime.crash_points import CrashPoint
 from tests.chaos.__main__ import never_tried
 from tests.chaos.cell import CELLS, chosen
 from tests.chaos.ground import GROUNDS
-from tests.chaos.ledger import Ledger, read_ledger, record
+from tests.chaos.ledger import Ledger, add_counts, read_ledger, record
 from tests.chaos.round import Outcome
 from tests.chaos.table import PAGE, lines, page
 from tests.chaos.verdict import Judged
@@ -59,6 +59,18 @@ def test_counts_add_up_over_runs(tmp_path):
     assert (ledger.of("told-to-end").met, ledger.of("told-to-end").failures) == (1, 1)
     assert ledger.tried == {"P1": 6}
     assert ledger.rounds == 2
+
+
+def test_counts_from_elsewhere_are_added_to_ours(tmp_path):
+    """What two copies of the sources recorded is one sum; cells that only one of them met are kept."""
+    ours, theirs = tmp_path / "ours.json", tmp_path / "theirs.json"
+    record([outcome_of({"zombie": 2}, [], {"P1": 5})], ours)
+    record([outcome_of({"zombie": 1, "told-to-end": 1}, [("verdict", "P2")], {"P6": 1})], theirs)
+    add_counts(theirs, ours)
+    ledger = read_ledger(ours)
+    assert vars(ledger.of("zombie")) == {"met": 3, "failures": 1, "last_seed": 7}
+    assert ledger.of("told-to-end").met == 1
+    assert (ledger.rounds, ledger.tried) == (2, {"P1": 5, "P6": 1})
 
 
 def test_counts_of_another_kafka_are_not_ours(tmp_path):
