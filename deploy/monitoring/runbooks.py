@@ -78,8 +78,15 @@ One row per alert: a fault that `python -m tests.drills` puts into a running sys
 gateways, Prometheus, Alertmanager, a pager), the query that shows it, what heals it, and how the newest run of the row
 ended: after how many seconds Alertmanager had told the pager (or the tickets), of how many it may take, and after how
 many more, from the cure on, the alert was over. A row passes when that happened, the query had an answer meanwhile, and
-nothing else paged until the cure had worked. What did page is named; budgets' own alerts (`Objective...`) do not fail a
-row: where history is minutes long, their hour's window is minutes long too. Rules are evaluated every five seconds.
+nothing else paged until the cure had worked. What did page is named. Rules are evaluated every five seconds.
+
+Budgets' own alerts (`Objective...`) are named too, but do not fail a row, and this is why. They ask whether the last
+hour burned too fast, so that a short fault wakes nobody: an objective of 99 % pages after nine failing minutes within
+an hour, one of 99.9 % after one. A drill's Prometheus has known its system for minutes: the hour's window holds what
+that of five minutes holds, the start of all processes at once included, the guard against short faults is off, and the
+page says nothing about the fault. Where a system is older than an hour the guard is on, and alerts on causes inhibit
+those on budgets.
+
 *Hastened* by N: windows and patience of this alert's rule were N times shorter (never below 20 s), expression and
 thresholds unchanged.
 Where no fault is safe or quick enough, the row says what stands in; every alert has rule tests.
