@@ -6,8 +6,10 @@ thread in one go with the records, and be dropped with them when a seek happened
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
@@ -17,7 +19,7 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from shared.runtime.private_attributes import committed_offsets, lose_no_place, positions, read_committed
+from shared.runtime.private_attributes import committed_offsets, lose_no_place, member_of, positions, read_committed
 from shared.runtime.tolerant_records import RECORDS_MAX, read_tolerantly
 
 ENDS_SECONDS: Final = 1.0
@@ -49,6 +51,15 @@ class EpochConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         read_committed(consumer)
         return consumer
 
+    async def on_thread_stop(self) -> None:
+        """Stop the consumer, and let the thread say that it has ended whatever was under way.
+
+        aiokafka awaits each request that it cancels: one that waits for a broker to come back would end this thread
+        before it has said so, and its owner would wait a minute for that.
+        """
+        with suppress(asyncio.CancelledError):
+            await super().on_thread_stop()
+
     async def committed(self, partitions: Iterable[TP]) -> dict[TP, tuple[int, str]]:
         """Return what the group has committed, offset and metadata; partitions without a commit are left out."""
         found: dict[TP, tuple[int, str]] = await self.call_thread(self._committed, list(partitions))
@@ -69,6 +80,11 @@ class EpochConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             consumer.seek(TopicPartition(*tp), offset)
             self.seeks[tp] += 1
         lose_no_place(consumer, strictly=True)
+
+    @property
+    def member(self) -> str:
+        """The name that the broker gave us in the group; empty when it knows us no longer."""
+        return member_of(self._ensure_consumer())
 
     def expect_new_places(self) -> None:
         """Let partitions be assigned that have no place yet; `seek_to` gives them theirs."""

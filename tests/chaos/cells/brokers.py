@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
+from signal import SIGTERM
 from typing import Any
 
 from services.cli import EXIT_USER_ERROR
 from shared.runtime.local_kafka import LocalKafka
-from tests.chaos.cell import Cell, Group, Strike, cell, register
+from tests.chaos.cell import Cell, Group, NotMet, Strike, cell, register
 from tests.chaos.ground import Ground, ground
-from tests.chaos.system import System
+from tests.chaos.system import Broken, System
 
 LONELY_BROKER = "lonely broker"
 SOON_SECONDS, LATE_SECONDS = 3.0, 25.0
@@ -76,3 +77,22 @@ async def broker_paused(system: System, dice: Random) -> None:
         await asyncio.sleep(dice.choice(PAUSES_SECONDS))
     finally:
         broker.resume()
+
+
+@broker_cell(BACK, LONELY_BROKER)
+async def told_to_end_without_a_broker(system: System, dice: Random) -> None:
+    """All services are told to end while the only broker is gone: each does so within the grace period."""
+    broker: LocalKafka = system.ground.hands
+    await asyncio.sleep(dice.random())
+    await asyncio.to_thread(broker.kill)
+    try:
+        await asyncio.sleep(dice.uniform(0.0, SOON_SECONDS))
+        running = [member for member in system.services if member.runs]
+        await asyncio.gather(*(member.end(SIGTERM) for member in running))
+        late = [member.name for member in running if member.overstayed]
+        if late:
+            raise Broken(f"{', '.join(late)} outstayed the grace period")
+    finally:
+        await asyncio.to_thread(broker.start)
+    if not running:
+        raise NotMet("nobody was running")
