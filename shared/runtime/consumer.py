@@ -12,6 +12,7 @@ from faust.types import TP
 
 from shared.runtime.consumer_thread import EpochConsumerThread
 from shared.runtime.kafka_offsets import LogEnds
+from shared.runtime.membership import require_own_name
 from shared.runtime.private_attributes import is_stopped
 from shared.runtime.refusals import ACCESS_DENIED
 from shared.runtime.stop import StopReason, stop
@@ -25,6 +26,8 @@ SCHEME: Final = "epochs"
 
 class EpochConsumer(driver.Consumer):  # type: ignore[misc]
     """Delivers to the shell; offsets are never committed by Faust, whose commit paths are answered here."""
+
+    _member = ""
 
     def _new_consumer_thread(self) -> EpochConsumerThread:
         return EpochConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -65,8 +68,16 @@ class EpochConsumer(driver.Consumer):  # type: ignore[misc]
         await self.app.shell.quiesce()
         await self.app.shell.close()
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Remember under which name the broker has just given us these partitions."""
+        self._member = self.thread.member
+        await super().on_partitions_assigned(assigned, generation_id)
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Finish what is open first, forget afterwards."""
+        """Finish what is open first, forget afterwards; but stop where somebody else has our name."""
+        shell = self.app.shell
+        if revoked and shell.settings.instance and not self.thread.member:
+            await require_own_name(shell.settings, shell.processor.name, self._member)
         if self._active_partitions is not None:
             self._active_partitions.difference_update(revoked)
         self._paused_partitions.difference_update(revoked)

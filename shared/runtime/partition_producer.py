@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from shared.engine.transaction import Headers, Transaction
 from shared.runtime.crash_points import CrashPoint, CrashPoints
 from shared.runtime.log_redaction import name_of
-from shared.runtime.refusals import reason_of_error
+from shared.runtime.refusals import raise_most_telling, reason_of_error
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
 
@@ -67,7 +67,7 @@ class PartitionProducer:
             records = [(o.key, o.value, [*o.headers, *more.get(o.id, ())]) for o in outputs]
             sent += await self._send(self._settings.topic(topic), partition, records)
         changes = await self._send(self._changelog, self._partition, _changelog_records(transaction.changes.records))
-        await asyncio.gather(*(future for future, _ in sent + changes))
+        raise_most_telling(await asyncio.gather(*(future for future, _ in sent + changes), return_exceptions=True))
         self._crash_points.pass_by(CrashPoint.BEFORE_COMMIT)
         await producer.commit_transaction()
         self._crash_points.pass_by(CrashPoint.AFTER_COMMIT)

@@ -75,6 +75,12 @@ async def committed_offsets(consumer: Any, partitions: Iterable[Any]) -> Any:
     return await consumer._coordinator.fetch_committed_offsets(list(partitions))
 
 
+def member_of(consumer: Any) -> str:
+    """Return the name that the broker gave a member of a group; empty once it says that it knows no such member."""
+    member: str = consumer._coordinator.member_id
+    return member
+
+
 def positions(consumer: Any, partitions: Iterable[TP]) -> dict[TP, int]:
     """Return the next offset to be read of those partitions that are assigned and placed."""
     subscription = consumer._subscription.subscription
