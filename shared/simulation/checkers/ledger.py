@@ -124,14 +124,26 @@ class Position:
     def owed(self, day: date | None = None) -> list[tuple[date, str, int]]:
         """Return due date, instalment and amount with charges assessed by `day`, oldest first; cancelled left out."""
         charged: dict[str, int] = defaultdict(int)
-        for charge in self.charges.values():
-            if day is None or charge.assessed_on <= day:
-                charged[charge.instalment_id] += charge.amount_minor
+        for charge in self._charges(day):
+            charged[charge.instalment_id] += charge.amount_minor
         return sorted(
             (self._falls_due(due), name, amount + charged[name])
             for name, (_, due, amount) in self.schedule.items()
-            if due != date.max
+            if due != date.max and not (self._is_settled(due) and name not in self._moved_in())
         )
+
+    def _is_settled(self, day: date) -> bool:
+        """Whether what is dated so is contained in how the loan stood when it moved in."""
+        return self.boarded is not None and day <= self.boarded.as_of
+
+    def _moved_in(self) -> frozenset[str]:
+        return frozenset() if self.boarded is None else frozenset(it.instalment_id for it in self.boarded.instalments)
+
+    def _charges(self, day: date | None) -> Iterator[ChargeAssessed]:
+        """Yield the charges that count, assessed by `day` where one is given."""
+        for charge in self.charges.values():
+            if (day is None or charge.assessed_on <= day) and not self._is_settled(charge.assessed_on):
+                yield charge
 
     def _falls_due(self, nominal: date) -> date:
         """Return the day on which something due on a nominal day really is: step by step to a day of business."""
@@ -166,8 +178,8 @@ class Position:
         rows = [(due, name) for due, name, _ in self.owed(day)]
         open_minor = {name: self.schedule[name][2] for _, name in rows}
         charged: dict[date, list[tuple[str, int]]] = defaultdict(list)
-        for charge in self.charges.values():
-            if charge.instalment_id in open_minor and (day is None or charge.assessed_on <= day):
+        for charge in self._charges(day):
+            if charge.instalment_id in open_minor:
                 charged[charge.assessed_on].append((charge.instalment_id, charge.amount_minor))
         came = self._came(day, open_minor, charged)
         pool = 0
@@ -190,7 +202,7 @@ class Position:
         for payment in sorted(self.payments.values(), key=lambda one: (one.value_date, one.payment_id)):
             undone = self.reversed.get(payment.payment_id)
             reversed_ = undone is not None and (day is None or undone <= day)
-            if reversed_ or (day is not None and payment.value_date > day):
+            if reversed_ or self._is_settled(payment.value_date) or (day is not None and payment.value_date > day):
                 continue
             rest = payment.amount_minor
             for part in payment.allocations:

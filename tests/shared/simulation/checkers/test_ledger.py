@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from shared.contract.base import Amounts, Component, Event
 from shared.contract.loans import (
+    BoardedInstalment,
     ChargeAssessed,
     DueDateConvention,
     InstalmentCancelled,
     InstalmentChanged,
     InstalmentScheduled,
+    LoanBoarded,
     LoanOpened,
     LoanTerms,
     Obligor,
@@ -93,6 +95,33 @@ def test_days_past_due_agree_with_the_domain(told: list[Event], on: date) -> Non
     for number, event in enumerate(told):
         position.take(event)
         loan = apply(loan, "loan", event, f"f{number}", 0).loan
+    assert loan is not None
+    assert position.days_past_due(on) == assess(loan, on, Basis.BOOKS).days_past_due
+
+
+@st.composite
+def boardings(draw: st.DrawFn) -> LoanBoarded:
+    """A loan that moves in with one unpaid instalment, or with none."""
+    as_of = draw(days)
+    due = as_of - timedelta(days=draw(st.integers(0, 40)))
+    unpaid = BoardedInstalment(instalment_id="old", due_date=due, unpaid=Amounts(principal_minor=draw(minor)))
+    instalments = draw(st.sampled_from([(), (unpaid,)]))
+    return LoanBoarded(loan_id="loan", revision=1, terms=TERMS, as_of=as_of, instalments=instalments)
+
+
+@given(facts(), boardings(), st.integers(0, 30), days)
+@settings(max_examples=300, deadline=None)
+def test_days_past_due_agree_for_a_loan_that_moved_in(
+    told: list[Event], boarded: LoanBoarded, place: int, on: date
+) -> None:
+    """What lies in what was settled at boarding counts for neither ledger, whether it came before or after."""
+    told.insert(place % (len(told) + 1), boarded)
+    position, loan = Position(), None
+    for number, event in enumerate(told):
+        outcome = apply(loan, "loan", event, f"f{number}", 0)
+        loan = outcome.loan
+        if outcome.dead is None:
+            position.take(event)
     assert loan is not None
     assert position.days_past_due(on) == assess(loan, on, Basis.BOOKS).days_past_due
 
