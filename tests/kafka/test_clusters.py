@@ -81,7 +81,9 @@ async def test_progress_is_found_again_when_the_coordinator_of_a_group_has_moved
     async with cluster.admin() as admin:
         await admin.create_topics([NewTopic("ticks", 1, 1)])
     place = TopicPartition("ticks", 0)
-    async with AIOKafkaConsumer(bootstrap_servers=cluster.bootstrap, group_id="service") as consumer:
+    async with AIOKafkaConsumer(
+        bootstrap_servers=cluster.bootstrap, group_id="service", enable_auto_commit=False
+    ) as consumer:
         consumer.assign([place])
         await consumer.commit({place: (1, metadata(7, 1))})
     async with GroupProgress(cluster.bootstrap) as groups:
