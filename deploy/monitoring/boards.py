@@ -66,6 +66,7 @@ def quantile(share: float, name: str, by: str, more: str = "") -> str:
 
 
 GATE = 'service="rate_limiter"'
+TICKS = 'topic=~"collections.(loan|borrower)-clock"'
 OVERVIEW = Board(
     "overview", "duecourse: overview", "Promises first: is anybody harmed, is anybody waiting, and why.",
     (
@@ -123,8 +124,10 @@ STREAM = Board(
     "stream", "duecourse: stream internals", "Epochs, transactions, lag, ownership and recovery.",
     (
         ("Inputs", (
-            curves("Lag in seconds", "Age of the oldest record that waits in memory.", "s", (f"max by (service, topic) ({m('lag_seconds')})", "{{service}} {{topic}}")),
-            curves("Lag in records", "Records in the log that are not applied yet.", "short", (f"sum by (service, topic) ({m('lag_records')})", "{{service}} {{topic}}")),
+            curves("Lag in seconds", "Age of the oldest record that waits in memory: which service and partition is late. Below 2 s is the wait for the next tick.", "s",
+                   (f"max by (service, partition) ({m('lag_seconds')})", "{{service}} {{partition}}")),
+            curves("Lag in records, five longest", "Records in the log that are not applied yet: which topic it is that waits.", "short",
+                   (f"topk(5, sum by (service, topic) ({m('lag_records')}))", "{{service}} {{topic}}")),
             curves("Records applied", "By topic.", "ops", (per_second("facts_total", "topic"), "{{topic}}"), stacked=True),
         )),
         ("Epochs", (
@@ -144,12 +147,14 @@ STREAM = Board(
         )),
         ("Ownership and recovery", (
             curves("Partitions owned", "By service: the sum must be the topic set's.", "short", (f"sum by (service) ({m('partitions_owned')})", "{{service}}")),
-            curves("Rebalances", "Assignments taken up in fifteen minutes.", "short", (f"sum by (service) (increase({m('rebalances_total')}[15m]))", "{{service}}")),
+            curves("Rebalances in 15 minutes", "Assignments taken up; one at a start, more than four are RebalanceStorm.", "short",
+                   (f"round(sum by (service) (increase({m('rebalances_total')}[15m])))", "{{service}}")),
             curves("Records restored", "From changelogs, per second.", "ops", (per_second("recovered_records_total", "service"), "{{service}}")),
-            curves("Ends of processes", "In an hour, by reason; a flat line without a name while there is none.", "short",
-                   (f"sum by (service, reason) (increase({m('process_ends_total')}[1h])) > 0 or vector(0)", "{{service}} {{reason}}")),
+            curves("Ends of processes in an hour", "By service and reason; `none` while nothing ended.", "short",
+                   (f"round(sum by (service, reason) (increase({m('process_ends_total')}[1h]))) > 0 or label_replace(vector(0), 'reason', 'none', '', '')", "{{service}} {{reason}}")),
             curves("Progress reports", "To the group, per second; failed ones make a pair look silent.", "ops", (per_second("progress_reports_total", "service, outcome"), "{{service}} {{outcome}}")),
-            curves("Offsets applied", "While one stands still with lag above it, nothing moves.", "short", (f"sum by (service, topic) ({m('applied_offset')})", "{{service}} {{topic}}")),
+            curves("Clock offsets applied", "Each line climbs by one a second and partition; one that lies flat stands still.", "short",
+                   (f"max by (service, partition) ({m('applied_offset', TICKS)})", "{{service}} {{partition}}")),
         )),
     ),
 )  # fmt: skip
@@ -192,7 +197,7 @@ FAIRNESS = Board(
             curves("Attempts after payment", "Beside the number of cases in which somebody paid what was being asked for.", "short",
                    (f"max({m('attempts_after_payment')})", "attempts"), (f"max({m('payment_chances')})", "chances")),
             curves("Correction, 99th percentile", "From a late fact that helps to the correction of what was reported.", "s",
-                   (quantile(0.99, "fact_to_action_seconds", "action", 'action="correction"') + " or vector(0)", "{{action}}")),
+                   (quantile(0.99, "fact_to_action_seconds", "action", 'action="correction"') + " or label_replace(vector(0), 'action', 'none yet', '', '')", "{{action}}")),
             curves("Withdrawals, 99th percentile", "From a payment to the withdrawal of its permit.", "s",
                    (quantile(0.99, "fact_to_action_seconds", "action", 'action="permit_withdrawal"'), "{{action}}")),
         )),

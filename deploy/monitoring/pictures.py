@@ -24,7 +24,9 @@ from deploy.monitoring.dashboards import dashboards
 COLUMN, ROW_UNIT = 66, 30
 WIDTH = 24 * COLUMN
 SERIES_MAX = 12
-NAME_MAX = 36
+NAME_MAX = 40
+LETTER = 6
+LINES = 4
 COLOURS = (
     "#5794f2", "#73bf69", "#f2495c", "#ff9830", "#b877d9", "#fade2a", "#8ab8ff", "#96d98d", "#ff7383", "#ffb357",
     "#ca95e5", "#37872d",
@@ -85,13 +87,14 @@ def page(board: dict[str, Any], prometheus: str, minutes: float) -> tuple[str, i
     return f"<!doctype html><meta charset=utf-8>{head}{title}{''.join(boxes)}", height, empty
 
 
-def _text(value: float, unit: str) -> str:
+def _text(value: float, unit: str, like: float | None = None) -> str:
+    """Return a value with its unit, in the unit that fits the value or, on an axis, its top."""
     if unit == "percentunit":
         return f"{value * 100:.3g}%"
     if unit == "bytes":
         return f"{value / 2**20:.3g} MiB"
     if unit == "s":
-        return f"{value * 1000:.3g} ms" if abs(value) < 1 else f"{value:.3g} s"
+        return f"{value * 1000:.3g} ms" if abs(value if like is None else like) < 1 else f"{value:.3g} s"
     return f"{value:,.3g}" + ("/s" if unit == "ops" else "")
 
 
@@ -117,35 +120,61 @@ def _chart(panel: dict[str, Any], found: Sequence[Curve], width: int, height: in
     found = sorted((one for one in found if one[1]), key=lambda one: -one[1][-1][1])[:SERIES_MAX]
     if not found:
         return '<div style="padding:20px">no data</div>'
-    points = [point for _, values in found for point in values]
+    labels = [f"{name[:NAME_MAX]}  {_text(values[-1][1], unit)}" for name, values in found]
+    stacked = panel["fieldConfig"]["defaults"].get("custom", {}).get("stacking", {}).get("mode") == "normal"
+    bands = _stacked(found) if stacked else [(values, []) for _, values in found]
+    points = [point for over, _ in bands for point in over]
     first, last = min(at for at, _ in points), max(at for at, _ in points)
-    top = max(value for _, value in points) * 1.1
-    top = top if top > 0 else 1.0
-    left, right = 62, min(260, width * 2 // 5)
+    step = _round_step(max(value for _, value in points) / LINES)
+    left, right = 62, min(20 + LETTER * max(map(len, labels)), width // 2)
     w, h = width - left - right, height - 30
 
     def at(moment: float, value: float) -> str:
-        return f"{left + (moment - first) / max(last - first, 1) * w:.1f},{8 + h - max(0.0, value) / top * h:.1f}"
+        share = max(0.0, value) / (step * LINES)
+        return f"{left + (moment - first) / max(last - first, 1) * w:.1f},{8 + h - share * h:.1f}"
 
-    lines = []
-    for step in range(5):
-        y = 8 + h - step * h / 4
-        lines.append(f'<line x1="{left}" x2="{left + w}" y1="{y}" y2="{y}" stroke="#2c3235"/>')
-        lines.append(
-            f'<text x="{left - 4}" y="{y + 4}" text-anchor="end" fill="#8e8e99" font-size="10">{_text(top * step / 4, unit)}</text>'
-        )
-    for moment in (first, last):
-        stamp = time.strftime("%H:%M", time.gmtime(moment))
-        lines.append(
-            f'<text x="{at(moment, 0).split(",")[0]}" y="{h + 24}" text-anchor="middle" fill="#8e8e99" font-size="10">{stamp}</text>'
-        )
-    for number, (name, values) in enumerate(found):
+    drawn = []
+    for line in range(LINES + 1):
+        y = 8 + h - line * h / LINES
+        drawn.append(f'<line x1="{left}" x2="{left + w}" y1="{y}" y2="{y}" stroke="#2c3235"/>')
+        drawn.append(_label(left - 4, y + 4, _text(step * line, unit, like=step * LINES), "end"))
+    for moment in (first, (first + last) / 2, last):
+        x = float(at(moment, 0).split(",")[0])
+        drawn.append(_label(x, h + 24, time.strftime("%H:%M", time.gmtime(moment)), "middle"))
+    for number, ((over, under), label) in enumerate(zip(bands, labels, strict=True)):
         colour = COLOURS[number % len(COLOURS)]
-        path = " ".join(at(*point) for point in values)
-        lines.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-        label = html.escape(f"{name[:NAME_MAX]}  {_text(values[-1][1], unit)}")
-        lines.append(f'<text x="{left + w + 8}" y="{18 + number * 14}" fill="{colour}" font-size="10">{label}</text>')
-    return f'<svg width="{width}" height="{height}">{"".join(lines)}</svg>'
+        path = " ".join(at(*point) for point in over)
+        if under:
+            area = " ".join([path, *(at(*point) for point in reversed(under))])
+            drawn.append(f'<polygon points="{area}" fill="{colour}" fill-opacity="0.4"/>')
+        drawn.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+        drawn.append(_label(left + w + 8, 18 + number * 14, label, "start", colour))
+    return f'<svg width="{width}" height="{height}">{"".join(drawn)}</svg>'
+
+
+def _label(x: float, y: float, text: str, anchor: str, colour: str = "#8e8e99") -> str:
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{colour}" font-size="10">{html.escape(text)}</text>'
+
+
+def _stacked(found: Sequence[Curve]) -> list[tuple[list[tuple[float, float]], list[tuple[float, float]]]]:
+    """Return each curve's upper and lower edge, the first one lowest; a value that is missing counts as nothing."""
+    moments = sorted({moment for _, values in found for moment, _ in values})
+    below, bands = dict.fromkeys(moments, 0.0), []
+    for _, values in found:
+        above = dict(below)
+        for moment, value in values:
+            above[moment] += value
+        bands.append((sorted(above.items()), sorted(below.items())))
+        below = above
+    return bands
+
+
+def _round_step(least: float) -> float:
+    """Return the smallest of 1, 2, 2.5 and 5 times a power of ten that is not below; 0.25 where all is zero."""
+    if least <= 0:
+        return 0.25
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= least * 0.999)
 
 
 def draw(name: str, document: str, height: int, folder: Path, chromium: str) -> None:
