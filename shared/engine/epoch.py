@@ -21,7 +21,7 @@ from shared.engine.dead_letters import InputRecord, coordinates, dead_letter
 from shared.engine.deployment import Deployment, Limits
 from shared.engine.due import DueIndex
 from shared.engine.outputs import event_output
-from shared.engine.processor import Fact, Input, Processor, PutAside, Unreadable, Wake
+from shared.engine.processor import BrokenInvariant, Fact, Input, Processor, PutAside, Unreadable, Wake
 from shared.engine.progress import Progress, encode_progress
 from shared.engine.state import StateCodec
 from shared.engine.store import PROGRESS_KEY, Changes, Store
@@ -32,10 +32,6 @@ from shared.kernel.step import Emit, Step, Verdict
 __all__ = ["BrokenInvariant", "Deployment", "EpochLoop", "Limits"]
 
 S = TypeVar("S")
-
-
-class BrokenInvariant(RuntimeError):
-    """A core or the log broke a promise that everything rests on: stop before anything is committed."""
 
 
 class EpochLoop(Generic[S]):
@@ -77,6 +73,7 @@ class EpochLoop(Generic[S]):
         self._all_inputs = (*processor.reads, processor.clock)
         self._tally = Tally()
         self._spent = Counter(progress.spent)
+        self._woken = progress.woken
         self._batch: Batch[S] = self._new_batch()
         self._open: Transaction | None = None
         self._born = progress.n > 0
@@ -194,6 +191,7 @@ class EpochLoop(Generic[S]):
         self._at = tick.at
         self._tick = None
         self._spent.clear()
+        self._woken = 0
         batch.ticks += 1
         summary = self._tally.summary(tick.at)
         if summary.has_content:
@@ -322,6 +320,7 @@ class EpochLoop(Generic[S]):
 
     def _wake(self, entry: Entry[S], wake: Wake, tick: Tick, batch: Batch[S]) -> None:
         batch.wakes += 1
+        self._woken += 1
         self._tally.wakes += 1
         until = self._aside.until(entry.name, tick.at)
         if until is not None:
@@ -373,6 +372,7 @@ class EpochLoop(Generic[S]):
             policy=self._policy_hash,
             counts=batch.counts(self._progress.counts, self._all_inputs),
             spent=dict(self._spent),
+            woken=self._woken,
             state_format=self._codec.format,
             aside=self._aside.kept(self._at),
         )

@@ -15,6 +15,10 @@ from shared.kernel.step import Step
 S = TypeVar("S")
 
 
+class BrokenInvariant(RuntimeError):
+    """A core or the log broke a promise that everything rests on: stop before anything is committed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """A readable record of an input topic.

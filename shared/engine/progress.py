@@ -75,6 +75,7 @@ class Progress:
     next ones to read. Ticks below `born_at_clock_offset` are older than the service and wake nobody. `build` and
     `policy` say what decided, `counts` are cumulative per input. `spent` is what the keys woken so far took of shared
     allowances, where a transaction ended in the middle of a tick: the rest of the tick must know, after a crash too.
+    `woken` counts those keys: a fold of the log can stop where the transaction did.
     `state_format` is the newest format in which states of the partition were written.
     `aside` are the keys that are not woken for a while.
     """
@@ -89,6 +90,7 @@ class Progress:
     counts: Mapping[str, Counts]
     format: int = FORMAT
     spent: Mapping[str, int] = field(default_factory=dict)
+    woken: int = 0
     state_format: int = 1
     aside: Mapping[str, Aside] = field(default_factory=dict)
 
@@ -167,9 +169,9 @@ def resume(stored: Progress | None, reported: Reported | None) -> Progress | Non
     if reported.at < stored.at or reported.clock_offset < stored.clock_offset:
         return stored
     offsets = {topic: max(offset, reported.offsets.get(topic, 0)) for topic, offset in stored.offsets.items()}
-    # What a tick spent ends with the tick.
-    spent = stored.spent if reported.clock_offset == stored.clock_offset else {}
-    return replace(stored, at=reported.at, clock_offset=reported.clock_offset, offsets=offsets, spent=spent)
+    resumed = replace(stored, at=reported.at, clock_offset=reported.clock_offset, offsets=offsets)
+    # Whom a tick woke, and what that spent, ends with the tick.
+    return resumed if reported.clock_offset == stored.clock_offset else replace(resumed, spent={}, woken=0)
 
 
 def require_history(progress: Progress, clock: str, log_starts: Mapping[str, int]) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from shared.engine.progress import (
@@ -42,6 +44,18 @@ def test_going_on_takes_the_larger_position():
     assert resume(STORED, Reported(900, 4, 18, {"a": 29, "b": 40})) == STORED
     assert resume(STORED, None) == STORED
     assert resume(None, None) is None
+
+
+def test_whom_a_tick_woke_is_known_until_it_is_over():
+    """What a tick spent, and how many it woke, counts on after a crash in its middle, and not for the next tick."""
+    amid = replace(STORED, spent={"call": 3}, woken=7)
+    assert decode_progress(encode_progress(amid)) == amid
+    same = resume(amid, Reported(1000, 5, 20, {"a": 30, "b": 40}))
+    assert same is not None
+    assert (same.spent, same.woken) == ({"call": 3}, 7)
+    following = resume(amid, Reported(1200, 5, 25, {"a": 31, "b": 40}))
+    assert following is not None
+    assert (following.spent, following.woken) == ({}, 0)
 
 
 @pytest.mark.parametrize("stored", [STORED, None])

@@ -3,6 +3,8 @@
 import pytest
 
 from services.escalation.processor import PROCESSOR as ESCALATION
+from services.rate_limiter.processor import PROCESSOR as RATE_LIMITER
+from services.reminder.processor import PROCESSOR as REMINDER
 from shared.domain.policy import load_policy
 from shared.engine.epoch import Deployment, Limits
 from shared.simulation.checkers import Build, check_spool, spooled
@@ -16,15 +18,14 @@ class Interrupted(Exception):
     """Somebody looks at the log now."""
 
 
-@pytest.mark.parametrize("looked_at", [1, 3, 8, 21])
-def test_an_epoch_that_is_not_over_loses_nothing(looked_at: int) -> None:
-    """After any transaction, the facts that it applied are part of the fold, though their tick is not."""
+def _violations(looked_at, processor, is_then):
+    """Judge the log as it lies after so many transactions of a service that are of a kind."""
     logs = []
 
     class Looking(Instance):
         def commit(self, transaction, at):
             offset = super().commit(transaction, at)
-            if self.processor is ESCALATION and transaction.durable and not transaction.ticks:
+            if self.processor is processor and transaction.durable and not transaction.ticks and is_then(transaction):
                 logs.append(self._log)
                 if len(logs) == looked_at:
                     raise Interrupted
@@ -38,4 +39,17 @@ def test_an_epoch_that_is_not_over_loses_nothing(looked_at: int) -> None:
         build = Build(PROCESSORS, deployment, policy.packs, policy.reporting)
         found = {verdict.promise: verdict for verdict in check_spool(spool, build, promises=("P1", "P8"))}
     assert found["P1"].cases
-    assert [verdict for verdict in found.values() if verdict.violated] == []
+    return [verdict for verdict in found.values() if verdict.violated]
+
+
+@pytest.mark.parametrize("looked_at", [1, 3, 8, 21])
+def test_an_epoch_that_is_not_over_loses_nothing(looked_at: int) -> None:
+    """After any transaction, the facts that it applied are part of the fold, though their tick is not."""
+    assert _violations(looked_at, ESCALATION, lambda transaction: transaction.facts) == []
+
+
+@pytest.mark.parametrize("processor", [ESCALATION, REMINDER, RATE_LIMITER], ids=lambda found: found.name)
+@pytest.mark.parametrize("looked_at", [1, 2, 7, 20])
+def test_a_tick_that_woke_some_loses_nothing(looked_at: int, processor) -> None:
+    """Between two wakes of one tick, those that were made are part of the fold, and the others are not."""
+    assert _violations(looked_at, processor, lambda transaction: transaction.wakes) == []
