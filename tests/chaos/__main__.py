@@ -13,6 +13,7 @@ import logging
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from random import Random
@@ -41,7 +42,7 @@ class Run:
         self.outcomes: list[Outcome] = []
         self.seed = given.seed if given.seed is not None else int(time())
         self.chance = Random(self.seed)
-        self._planned = {name: count.met for name, count in ledger.cells.items()}
+        self._planned = Counter({name: count.clean for name, count in ledger.cells.items()})
 
     async def on(self, ground: Ground, cells: list[Cell], seconds: float) -> None:
         """Play rounds beside each other until the time is over, or as many as were asked for."""
@@ -60,7 +61,7 @@ class Run:
             folder = self.folder / f"round-{seed}-{number}"
             say(f"round {seed} ({mode.value}): {', '.join(one.name for one in following)}")
             outcome = await play(ground, folder, seed, mode, following, None if self.given.rounds else until)
-            self.outcomes.append(outcome)
+            self._has_played(outcome)
             if self.given.record:
                 record([outcome])
                 write_page()
@@ -72,18 +73,22 @@ class Run:
         modes = [mode for mode in modes if any(mode in one.modes for one in cells)]
         if self.given.rounds and self.given.mode:
             return modes[0], cells
-        weights = [
-            sum(1 / (1 + self._planned.get(one.name, 0)) for one in cells if mode in one.modes) for mode in modes
-        ]
+        weights = [sum(1 / (1 + self._planned[one.name]) for one in cells if mode in one.modes) for mode in modes]
         mode = self.chance.choices(modes, weights)[0]
         possible = [one for one in cells if mode in one.modes]
-        self.chance.shuffle(possible)
         following: list[Cell] = []
-        while len(following) < STRIKES:
-            least = min(possible, key=lambda one: self._planned.get(one.name, 0))
-            self._planned[least.name] = self._planned.get(least.name, 0) + 1
-            following.append(least)
+        while len(following) < self.given.strikes:
+            self.chance.shuffle(possible)
+            following += sorted(possible, key=lambda one: self._planned[one.name])
+        del following[self.given.strikes :]
+        self._planned.update(one.name for one in following)
         return mode, following
+
+    def _has_played(self, outcome: Outcome) -> None:
+        """Count what a round really met; what was only planned is planned again."""
+        self.outcomes.append(outcome)
+        self._planned.subtract(outcome.cells)
+        self._planned.update({name: met for name, met in outcome.met.items() if name not in outcome.blamed})
 
 
 def tell(outcome: Outcome) -> None:
@@ -91,6 +96,7 @@ def tell(outcome: Outcome) -> None:
     met = ", ".join(f"{name} {count}" for name, count in sorted(outcome.met.items()))
     missed = ", ".join(sorted(outcome.unmet)) or "none"
     say(f"round {outcome.seed}: {outcome.seconds:.0f} s, met: {met}; not met: {missed}")
+    say(f"  seconds by strike: {', '.join(f'{name} {seconds:.0f}' for name, seconds in outcome.took)}")
     if not outcome.failures:
         shutil.rmtree(outcome.folder, ignore_errors=True)
         return
@@ -122,6 +128,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--mode", choices=[mode.value for mode in TimeMode], help="one kind of time only")
     parser.add_argument("--only", default="", metavar="CELL,...", help="these cells, in this order")
     parser.add_argument("--beside", type=int, default=BESIDE, help="rounds beside each other on one broker")
+    parser.add_argument("--strikes", type=int, default=STRIKES, help="in a round")
     parser.add_argument("--list", action="store_true", help="name the cells and end")
     parser.add_argument("--record", action="store_true", help="add the counts to docs/reliability/counts.json")
     parser.add_argument("--add-counts", type=Path, metavar="FILE", help="add those of such a file there, and end")

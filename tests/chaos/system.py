@@ -40,10 +40,11 @@ LOANS = 60
 DAYS = 400
 DAYS_GONE = 15
 """How far into the story simulated time begins: its past arrives late, and the first reports are four days away."""
-INTERVAL_MS = 250
+INTERVALS_MS = (500, 1000)
+"""Between ticks of true time: the shipped one, and half of it."""
 SESSION_SECONDS = 6.0
 TRANSACTION_SECONDS = 10.0
-LOOK_SECONDS = 0.05
+LOOK_SECONDS, LOOK_AT_PROGRESS_SECONDS = 0.05, 0.25
 START_SECONDS = 120.0
 QUIET_SECONDS, QUIET_FLOW_SECONDS = 0.5, 120.0
 SMALL_SEGMENTS = {
@@ -83,6 +84,7 @@ class System:
         self.problems: list[str] = []
         self.modules: dict[str, list[str]] = {CLOCK: ["-m", "tests.chaos.stepped", str(folder / "step")]}
         """Another program in place of a service's: a clock whose time can be stepped, in tests a broken build."""
+        self._interval_ms = Random(seed + 2).choice(INTERVALS_MS)
         self._groups = GroupProgress(ground.address)
         self._tasks: list[asyncio.Task[None]] = []
         self._outside: Outside | None = None
@@ -186,7 +188,7 @@ class System:
 
     def _clock_options(self) -> list[str]:
         if self.mode is TimeMode.WALL:
-            return ["--interval-ms", str(INTERVAL_MS)]
+            return ["--interval-ms", str(self._interval_ms)]
         setting = self._setting
         days = ["--from", format_instant(setting.start_ms), "--until", format_instant(setting.end_ms)]
         return [*days, "--gateways", OUTSIDE, "--poll-ms", "5"]
@@ -232,14 +234,16 @@ class System:
         """Wait until something is so; `Broken` when it never is, or when a process ends as it must not."""
         end = monotonic() + seconds
         while True:
-            found = done()
-            if found if isinstance(found, bool) else await found:
+            found, pause = done(), LOOK_SECONDS
+            if not isinstance(found, bool):
+                found, pause = await found, LOOK_AT_PROGRESS_SECONDS
+            if found:
                 return
             if self.problems:
                 raise Broken("\n".join(self.problems))
             if monotonic() > end:
                 raise Broken(f"not within {seconds:.0f} s: {what}\n{self.tails()}")
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(pause)
 
     async def progress(self, service: str) -> list[int]:
         """Return the last tick that a service reports, by partition; 0 where nothing is known or nobody answers."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,9 @@ from shared.runtime.crash_points import CrashPoint
 from tests.chaos.__main__ import never_tried
 from tests.chaos.cell import CELLS, chosen
 from tests.chaos.ground import GROUNDS
-from tests.chaos.ledger import Ledger, add_counts, read_ledger, record
+from tests.chaos.ledger import Ledger, add_counts, machine, read_ledger, record
 from tests.chaos.round import Outcome
-from tests.chaos.table import PAGE, lines, page
+from tests.chaos.table import PAGE, lines, page, where_and_when
 from tests.chaos.verdict import Judged
 
 
@@ -55,8 +56,8 @@ def test_counts_add_up_over_runs(tmp_path):
     record([outcome_of({"zombie": 2}, [], {"P1": 5})], file)
     record([outcome_of({"zombie": 1, "told-to-end": 1}, [("verdict", "P2")], {"P1": 1})], file)
     ledger = read_ledger(file)
-    assert (ledger.of("zombie").met, ledger.of("zombie").failures) == (3, 1)
-    assert (ledger.of("told-to-end").met, ledger.of("told-to-end").failures) == (1, 1)
+    assert vars(ledger.of("zombie")) == {"met": 3, "clean": 2, "failures": 1, "last_seed": 7}
+    assert vars(ledger.of("told-to-end")) == {"met": 1, "clean": 0, "failures": 1, "last_seed": 7}
     assert ledger.tried == {"P1": 6}
     assert ledger.rounds == 2
 
@@ -68,9 +69,33 @@ def test_counts_from_elsewhere_are_added_to_ours(tmp_path):
     record([outcome_of({"zombie": 1, "told-to-end": 1}, [("verdict", "P2")], {"P6": 1})], theirs)
     add_counts(theirs, ours)
     ledger = read_ledger(ours)
-    assert vars(ledger.of("zombie")) == {"met": 3, "failures": 1, "last_seed": 7}
+    assert vars(ledger.of("zombie")) == {"met": 3, "clean": 2, "failures": 1, "last_seed": 7}
     assert ledger.of("told-to-end").met == 1
     assert (ledger.rounds, ledger.tried) == (2, {"P1": 5, "P6": 1})
+
+
+def test_a_strike_that_fails_takes_nothing_from_its_neighbours(tmp_path):
+    """What was met before it in the same round is clean where the verdict is; the cell itself loses the round."""
+    file = tmp_path / "counts.json"
+    record([outcome_of({"zombie": 2, "told-to-end": 1}, [("told-to-end", "outstayed its grace")], {"P1": 5})], file)
+    ledger = read_ledger(file)
+    assert (ledger.of("zombie").clean, ledger.of("zombie").failures) == (2, 0)
+    assert (ledger.of("told-to-end").clean, ledger.of("told-to-end").failures) == (0, 1)
+
+
+def test_the_ledger_knows_when_and_under_which_load(tmp_path):
+    """Rounds of two runs are summed: from the first beginning to the last end, the load weighed by time."""
+    file = tmp_path / "counts.json"
+    for ended, seconds, load in ((1_000_000.0, 120.0, 4.0), (1_000_600.0, 60.0, 1.0)):
+        record([replace(outcome_of({"zombie": 1}, [], {}), ended=ended, seconds=seconds, load=load)], file)
+    played = read_ledger(file).played
+    assert (played.rounds, played.seconds, played.load_seconds) == (2, 180.0, 540.0)
+    assert (played.first, played.last) == ("1970-01-12 13:44", "1970-01-12 13:56")
+    assert played.machines == [machine()]
+    told = " ".join(where_and_when(played, rounds=3))
+    assert "2 rounds took 3 minutes in sum" in told
+    assert "a load average of 3.0" in told
+    assert "Of 1 earlier rounds" in told
 
 
 def test_counts_of_another_kafka_are_not_ours(tmp_path):
