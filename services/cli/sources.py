@@ -22,7 +22,7 @@ from shared.domain.policy_errors import PolicyError
 from shared.engine.topology import Topology
 from shared.kernel.partitioning import Partitioner
 from shared.runtime.log_directory import UnreadableLog, read_log
-from shared.runtime.records import Deployment, read_records
+from shared.runtime.records import Deployment, read_compacted, read_records
 from shared.simulation.log import CHANGELOG
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -82,8 +82,9 @@ async def _read_all(deployment: Deployment) -> list[Recorded]:
 async def _hand_over(deployment: Deployment, topics: Sequence[str], take: Callable[[Recorded], object]) -> None:
     """Changelogs first: what a service said up to there is on its topics by the time that those are read."""
     changelogs = [topic for topic in topics if topic.endswith(CHANGELOG)]
-    for some in (changelogs, [topic for topic in topics if topic not in changelogs]):
-        async with aclosing(read_records(deployment, some)) as records:
+    others = [topic for topic in topics if topic not in changelogs]
+    for reading in (read_compacted(deployment, changelogs), read_records(deployment, others)):
+        async with aclosing(reading) as records:
             async for record in records:
                 take(record)
 

@@ -7,9 +7,10 @@ waits for all replicas, and puts each key where the deployment's partitioner put
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -95,6 +96,22 @@ async def partition_counts(deployment: Deployment, topics: Sequence[str]) -> dic
     return {name: found[deployment.topic(name)] for name in topics}
 
 
+class _Patience:
+    """Gives up on topics that have an end which is not reached."""
+
+    def __init__(self) -> None:
+        self._since = monotonic()
+
+    def require(self, places: Iterable[TopicPartition], *, moves: bool) -> None:
+        """Raise `BrokerProblem` where nothing has moved for long."""
+        if moves:
+            self._since = monotonic()
+        elif monotonic() - self._since > _STALLED_SECONDS_MAX:
+            raise BrokerProblem(
+                f"{next(iter(places)).topic} cannot be read to its end.", "Are all brokers of the cluster up?"
+            )
+
+
 class Reader:
     """Reads some topics of a deployment, all partitions."""
 
@@ -125,23 +142,36 @@ class Reader:
     async def until_end(self) -> AsyncGenerator[Recorded, None]:
         """Yield every record up to where the topics end now, as they come; open transactions are the end."""
         ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(self._partitions)
-        waiting = {place for place, end in ends.items() if await self._consumer.position(place) < end}
-        loop = asyncio.get_running_loop()
-        last_progress = loop.time()
+        waiting, patience = await self._before(ends), _Patience()
         while waiting:
             batches = await self._fetch(*waiting)
             for place, records in batches.items():
                 for record in records:
                     if record.offset < ends[place]:
                         yield self._recorded(record)
-            reached = {place for place in waiting if await self._consumer.position(place) >= ends[place]}
-            waiting -= reached
-            if batches or reached:
-                last_progress = loop.time()
-            elif loop.time() - last_progress > _STALLED_SECONDS_MAX:
-                raise BrokerProblem(
-                    f"{next(iter(waiting)).topic} cannot be read to its end.", "Are all brokers of the cluster up?"
-                )
+            left = await self._before({place: ends[place] for place in waiting})
+            patience.require(waiting, moves=bool(batches) or left != waiting)
+            waiting = left
+
+    async def until_still(self) -> AsyncGenerator[Recorded, None]:
+        """Yield every record up to a moment, for each partition one of its own, at which nothing newer lay there.
+
+        For compacted topics that grow: what is compacted away before it is read has a newer value, and that may lie
+        behind the end that was found when the reading began.
+        """
+        moving, patience = await self._before(await self._consumer.end_offsets(self._partitions)), _Patience()
+        while moving:
+            batches = await self._fetch(*moving)
+            for records in batches.values():
+                for record in records:
+                    yield self._recorded(record)
+            left = await self._before(await self._consumer.end_offsets(list(moving)))
+            patience.require(moving, moves=bool(batches) or left != moving)
+            moving = left
+
+    async def _before(self, ends: Mapping[TopicPartition, int]) -> set[TopicPartition]:
+        """Return the partitions that are not read to these ends."""
+        return {place for place, end in ends.items() if await self._consumer.position(place) < end}
 
     async def follow(self) -> AsyncGenerator[Recorded, None]:
         """Yield records for ever, as they come."""
@@ -191,6 +221,13 @@ async def read_records(deployment: Deployment, topics: Sequence[str]) -> AsyncGe
     """Yield every committed record of the logical topics up to their present end, interleaved as they come."""
     async with reader(deployment, topics) as reading:
         async for record in reading.until_end():
+            yield record
+
+
+async def read_compacted(deployment: Deployment, topics: Sequence[str]) -> AsyncGenerator[Recorded, None]:
+    """Yield what compacted topics hold, no key left out that had a value when it was read; see `until_still`."""
+    async with reader(deployment, topics) as reading:
+        async for record in reading.until_still():
             yield record
 
 

@@ -85,6 +85,19 @@ async def test_only_what_is_committed_is_read(deployment: Deployment) -> None:
         await producer.stop()
 
 
+async def test_a_compacted_topic_is_read_until_nothing_newer_is_there(deployment: Deployment) -> None:
+    """What takes an older value's place meanwhile is read too; any other topic ends where it ended at first."""
+    async with publisher(deployment) as out, reader(deployment, [TOPIC]) as still, reader(deployment, [TOPIC]) as ended:
+        await (await out.send(TOPIC, b"k", b"old"))
+        for reading, wanted in ((ended.until_end(), [b"old"]), (still.until_still(), [b"old", b"new", b"new"])):
+            found = []
+            async for record in reading:
+                found.append(record.value)
+                if record.value == b"old":
+                    await (await out.send(TOPIC, b"k", b"new"))
+            assert found == wanted
+
+
 async def test_empty_topics_end_at_once(deployment: Deployment) -> None:
     """Nothing to read is read."""
     assert await values(deployment) == []
