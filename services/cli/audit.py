@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ import structlog
 from services.cli.deployment_options import given_settings
 from services.cli.errors import UserError
 from services.cli.judging import judged
+from services.cli.report_text import VIOLATIONS_SHOWN
 from services.cli.sources import Source
 from shared.contract.outreach import PermitGranted
 from shared.contract.people import BorrowerProfile
@@ -42,14 +44,18 @@ from shared.runtime.metric_catalogue import (
     READY,
     VIOLATIONS,
 )
+from shared.runtime.pseudonyms import Pseudonyms, deployment_key
 from shared.runtime.system_clock import now_ms
 from shared.simulation.checkers import Chronicle, Verdict, chapters
 from shared.simulation.checkers.p5_pay_to_silence import chances
+from shared.simulation.checkers.verdict import Violation
 from shared.simulation.report import Spread, contacts_made, contacts_per_window, cured_loans, weekly_cap
 
 AUDITOR: Final = "auditor"
 NEAR_MS: Final = 10 * MINUTE_MS
 PROMISES: Final = tuple(f"P{number}" for number in range(1, 9))
+_ID_OF_OURS: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+"""What `derive_id` makes; an id of another shape was written by a stranger, and may say anything."""
 
 
 @dataclass(slots=True)
@@ -108,6 +114,7 @@ class Auditor:
         self.board = Board(AUDITOR, build, {"promise": PROMISES})
         self.board.set(READY, 0)
         count_lines_with(self.board.count_line, self.board.count_cut_line)
+        self._pseudonyms = Pseudonyms(deployment_key(settings))
         self._judge = judge
         self._every_seconds = every_minutes * 60
         self._log = structlog.get_logger(AUDITOR)
@@ -155,6 +162,19 @@ class Auditor:
         violated = {verdict.promise: verdict.violated for verdict in audit.verdicts if verdict.violated}
         tell = self._log.error if violated else self._log.info
         tell("audited", violated=violated, cases={verdict.promise: verdict.cases for verdict in audit.verdicts})
+        for verdict in audit.verdicts:
+            for violation in verdict.violations[:VIOLATIONS_SHOWN]:
+                self._log.error("promise broken", promise=verdict.promise, **self._lead(violation))
+
+    def _lead(self, violation: Violation) -> dict[str, str]:
+        """Return what leads to a violation and names nobody: its sentence does, and is told by `duecourse check`."""
+        lies, _, event_id = violation.where.partition(" ")
+        lead = {"where": lies}
+        if _ID_OF_OURS.fullmatch(event_id):
+            lead["id"] = event_id
+        if violation.about:
+            lead["about_ref"] = self._pseudonyms.of(violation.about)
+        return lead
 
     def _publish_conduct(self, found: Conduct, packs: Packs) -> None:
         board, spread = self.board, Spread.of_counts(found.in_a_week)

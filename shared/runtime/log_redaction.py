@@ -27,8 +27,8 @@ FIELDS: Final = frozenset({
     "trace_id", "type",
     "valid_from_ms", "valid_until_ms",
     # of a process
-    "advice", "build", "cases", "detail", "exit_code", "mode", "newest", "offset", "port", "topic", "traces",
-    "violated", "what", "why", "wiped_store",
+    "about_ref", "advice", "build", "cases", "detail", "exit_code", "mode", "newest", "offset", "port", "promise",
+    "topic", "traces", "violated", "what", "where", "why", "wiped_store",
 })  # fmt: skip
 """A field that is not among them is left out, and `left_out` names it."""
 TEXT_CHARACTERS_MAX: Final = 500

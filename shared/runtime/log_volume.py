@@ -1,7 +1,7 @@
 """How many lines a process may write: a storm of one kind of line is cut, counted and said, and fills no disk.
 
 Each kind of line has a bucket of its own. What is canonical (one line per epoch with content, why a process stopped)
-is never cut: its number follows the ticks, not what the world sends.
+is never cut: its number follows ticks and audits, not what the world sends.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Any, Final
 
 from structlog import DropEvent
 
-CANONICAL: Final = frozenset({"epoch", "stopped", "starting", "partitions at work", "audited", "uncaught error"})
+CANONICAL: Final = frozenset({
+    "epoch", "stopped", "starting", "partitions at work", "audited", "promise broken", "uncaught error",
+})  # fmt: skip
 BURST: Final = 20
 PER_SECOND: Final = 1.0
 KINDS_MAX: Final = 256

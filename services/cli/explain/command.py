@@ -15,6 +15,7 @@ from services.cli.processors import PROCESSORS
 from services.cli.sources import Source, policy_option, source_options
 from shared.contract.recorded import Recorded
 from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK
+from shared.contract.topics import TOPICS, Keyed
 from shared.domain.policy import Policy
 from shared.engine.topology import Topology
 
@@ -24,15 +25,30 @@ from shared.engine.topology import Topology
 @policy_option
 @click.option("--borrower", metavar="ID", help="The person whose case to tell.")
 @click.option("--loan", metavar="ID", help="The loan whose case to tell.")
+@click.option(
+    "--record",
+    "coordinates",
+    metavar="TOPIC/PARTITION/OFFSET",
+    help="A record, as a log line or `check` names it: tell the case of the person or loan that it is about.",
+)
 @click.option("--short", type=click.IntRange(min=1), metavar="N", help="Only the N lines that matter most.")
 @click.option("--echoes", is_flag=True, help="Also what our services tell each other of it.")
 def command(
-    source: Source, policy: Policy, borrower: str | None, loan: str | None, short: int | None, *, echoes: bool
+    source: Source,
+    policy: Policy,
+    borrower: str | None,
+    loan: str | None,
+    coordinates: str | None,
+    short: int | None,
+    *,
+    echoes: bool,
 ) -> None:
     """Tell what came in, what was decided, why, by which rule, what happens next, and why nothing happened."""
-    if (borrower is None) == (loan is None):
-        raise UserError("Name one person or one loan.", "Use --borrower ID or --loan ID.")
+    if [borrower, loan, coordinates].count(None) != 2:
+        raise UserError("Name one person, loan or record.", "Use --borrower ID, --loan ID or --record COORDINATES.")
     records = source.read()
+    if coordinates is not None:
+        borrower, loan = _subject(records, coordinates)
     case = case_of(records, borrower=borrower, loan=loan)
     if not case.entries:
         raise UserError(f"Nothing on the topics of {source} concerns {borrower or loan}.", "Check the id and the log.")
@@ -49,6 +65,19 @@ def command(
     for step in next_steps(case, found):
         click.echo(f"  {step}")
     _warn_of_policies(found)
+
+
+def _subject(records: Sequence[Recorded], coordinates: str) -> tuple[str | None, str | None]:
+    """Return the person or the loan that a record is about; raise `UserError` where there is none."""
+    record = next((record for record in records if record.coordinates == coordinates), None)
+    if record is None:
+        raise UserError(f"There is no record {coordinates}.", "Name it without the deployment's prefix.")
+    keyed, key = TOPICS[record.topic].keyed, (record.key or b"").decode(errors="replace")
+    if not key or keyed is Keyed.NONE:
+        raise UserError(
+            f"{coordinates} is about no person and no loan.", "Dead letters: `duecourse dead-letters show`."
+        )
+    return (key, None) if keyed is Keyed.BORROWER else (None, key)
 
 
 def recomputed(case: Case, records: Sequence[Recorded], topology: Topology, policy: Policy) -> list[Recomputed]:

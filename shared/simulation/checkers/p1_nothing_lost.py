@@ -39,7 +39,7 @@ class Judge:
             self._findings.tried(logged)
             if counted != logged:
                 what = f"{logged} records lie below offset {offset}, {counted} are accounted for"
-                self._findings.violated(f"{fold.name} {topic}", what)
+                self._findings.violated(f"{fold.name}/{topic}", what)
 
     def _check_dead_letters(self, fold: Fold) -> None:
         for topic in sorted(fold.stored.offsets):
@@ -48,7 +48,7 @@ class Judge:
             dead = fold.stored.counts[topic].dead
             written = self._letters[fold.processor.name, topic, fold.partition]
             what = f"{dead} records counted as dead, {written} dead letters written"
-            self._findings.require(that=dead == written, where=f"{fold.name} {topic}", what=what)
+            self._findings.require(that=dead == written, where=f"{fold.name}/{topic}", what=what)
 
     def _check_state(self, fold: Fold) -> None:
         """Compare state by state, in the order of the keys."""
@@ -62,7 +62,7 @@ class Judge:
 
     def _differs(self, fold: Fold, key: bytes) -> None:
         name = key[len(STATE_PREFIX) :].decode(errors="replace")
-        self._findings.violated(fold.name, f"the state of {name} differs from the fold")
+        self._findings.violated(fold.name, f"the state of {name} differs from the fold", about=name)
 
 
 def _letters(spool: Spool) -> Counter[tuple[str, str, int]]:

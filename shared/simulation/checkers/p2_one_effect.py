@@ -6,7 +6,7 @@ of one decision must be the places 0 to n - 1, each once, whatever crashed betwe
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from shared.contract.base import Event
 from shared.contract.topics import DEAD_LETTERS, RATE_LIMITER
@@ -47,15 +47,16 @@ def check_streams(spool: Spool, since: int | None = None) -> Verdict:
 
 
 def _check_decision(service: str, key: str, at: int, entries: list[Entry[Event]], findings: Findings) -> None:
-    places: Counter[int | None] = Counter()
+    places: dict[int | None, list[Entry[Event]]] = defaultdict(list)
     for entry in entries:
         place = _place(service, key, at, entry, len(entries))
-        places[place] += 1
+        places[place].append(entry)
         what = "its id is not one of this decision: a sibling is missing, or it was said by somebody else"
         findings.require(that=place is not None, where=entry.where, what=what)
-    for place, count in places.items():
-        if place is not None and count > 1:
-            findings.violated(f"{service} at {at}", f"output {place} of key {key} was said {count} times")
+    for place, same in places.items():
+        if place is not None and len(same) > 1:
+            what = f"output {place} of key {key} at {at} was said {len(same)} times by {service}"
+            findings.violated(same[-1].where, what)
 
 
 def _place(service: str, key: str, at: int, entry: Entry[Event], siblings: int) -> int | None:

@@ -52,12 +52,12 @@ def check(chronicle: Chronicle, calendars: Mapping[str, BusinessCalendar] | None
                 findings.left_out()
                 continue
             if request is None:
-                findings.violated(entry.record.coordinates, f"no request {loan.request_id} was made")
+                findings.violated(entry.where, f"no request {loan.request_id} was made")
                 continue
             if chronicle.judges(entry.at):
                 reason = _gone(ledger.position(loan.loan_id, entry.at), request.data, entry.at)
-                what = f"{entry.id}, granted at {entry.at} for loan {loan.loan_id}: {reason}"
-                findings.require(that=reason is None, where=entry.record.coordinates, what=what)
+                what = f"granted at {entry.at} for loan {loan.loan_id}: {reason}"
+                findings.require(that=reason is None, where=entry.where, what=what)
             facts = [
                 (known, _due(chronicle, entry, request.source, known.at))
                 for known in ledger.facts(loan.loan_id)
@@ -98,8 +98,8 @@ def _check_while_open(
         if _gone(ledger.position(loan.loan_id, known.at), request, known.at) is None:
             continue
         ended = ends.get(permit.permit_id)
-        what = f"{entry.id}: the reason went at {known.at}, the permit for loan {loan.loan_id} stayed open"
-        findings.require(that=ended is not None and ended <= due, where=entry.record.coordinates, what=what)
+        what = f"the reason went at {known.at}, the permit for loan {loan.loan_id} stayed open"
+        findings.require(that=ended is not None and ended <= due, where=entry.where, what=what)
 
 
 def _due(chronicle: Chronicle, permit: Entry[PermitGranted], source: str, at: int) -> int | None:

@@ -43,18 +43,18 @@ class Judge:
             found = next(said[place], None) if place not in differs else None
             if place not in differs and (found is None or (found.key, found.value) != (output.key, output.value)):
                 differs.add(place)
-                self._findings.violated(_name(place), _difference(found, output))
+                self._findings.violated(_where(place, found, output), _difference(found, output))
         for place in sorted({place for place in self._places if place[:2] == (service, source)} | said.keys()):
             self._places.discard(place)
             rest = next(said[place] if place in said else self._said(place), None)
             if rest is not None and place not in differs and not self._is_later((service, source), rest):
-                self._findings.violated(_name(place), _difference(rest, None))
+                self._findings.violated(_where(place, rest, None), _difference(rest, None))
 
     def verdict(self) -> Verdict:
         """Return what was found; a service that spoke and has no changelog was not folded at all."""
         for place in sorted(self._places):
             rest = next(self._said(place), None)
-            self._findings.violated(_name(place), _difference(rest, None))
+            self._findings.violated(_where(place, rest, None), _difference(rest, None))
         return self._findings.verdict()
 
     def _is_later(self, share: Share, said: Said) -> bool:
@@ -68,8 +68,11 @@ class Judge:
         return self._spool.said(*place, once=True)
 
 
-def _name(place: Place) -> str:
-    return "/".join(map(str, place))
+def _where(place: Place, said: Said | None, folded: Output | None) -> str:
+    """Return the record that differs, or the stream in which one is missing; and the id of the event, if it has one."""
+    lies = "/".join(map(str, place)) if said is None else said.coordinates
+    event_id = (said.event_id if said is not None else None) or (folded.id if folded is not None else None)
+    return f"{lies} {event_id}" if event_id else lies
 
 
 def _difference(said: Said | None, folded: Output | None) -> str:

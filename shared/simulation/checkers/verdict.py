@@ -11,10 +11,15 @@ VIOLATIONS_SHOWN_MAX: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken promise: `where` names the record or key, `what` says in a sentence what is wrong."""
+    """One broken promise: `where` it lies and `what` is wrong, in a sentence that may name people and loans.
+
+    `where` names nobody: coordinates and ids of events of ours, or a service with its partition. Where that does not
+    lead to a record, `about` is the loan or person whose state or decision it is.
+    """
 
     where: str
     what: str
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +80,11 @@ class Findings:
         if not that:
             self.violated(where, what)
 
-    def violated(self, where: str, what: str) -> None:
+    def violated(self, where: str, what: str, about: str = "") -> None:
         """Take down a violation."""
         self._violated += 1
         if len(self._shown) < VIOLATIONS_SHOWN_MAX:
-            self._shown.append(Violation(where, what))
+            self._shown.append(Violation(where, what, about))
 
     def verdict(self) -> Verdict:
         """Return what was found."""

@@ -1,16 +1,35 @@
 """The judge as a process: what it counts besides the promises."""
 
-from collections import Counter
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.audit import audit_of, exempt_contacts, near_misses
+from services.cli.audit import Auditor, audit_of, exempt_contacts, near_misses
+from services.cli.report_text import VIOLATIONS_SHOWN
 from services.cli.sources import Source
+from shared.contract.loans import LoanOpened
+from shared.contract.outreach import OUTREACH, PermitGranted
+from shared.contract.people import BorrowerProfile
+from shared.contract.recorded import Recorded
+from shared.contract.requests import ContactRequested
+from shared.engine.store import STATE_PREFIX
 from shared.runtime.log_directory import write_log
+from shared.runtime.pseudonyms import Pseudonyms
+from shared.simulation.log import changelog_of
 from shared.simulation.report import Spread, report
-from tests.shared.simulation.stage import policy, twenty_days
+from tests.shared.simulation.stage import Played, policy, twenty_days
+
+KEY = "a key that all processes share"
 
 
 def test_an_audit_counts_in_portions_what_a_report_counts_at_once(tmp_path: Path) -> None:
@@ -36,3 +55,71 @@ def test_a_spread_of_counts_is_that_of_the_values(values: list[int]) -> None:
     ordered = sorted(values) or [0]
     p99 = ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)]
     assert Spread.of_counts(Counter(values)) == Spread(ordered[len(ordered) // 2], p99, ordered[-1])
+
+
+@pytest.fixture
+def _one_key(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A deployment whose processes name people by one key; what the auditor set up for logs is let go."""
+    monkeypatch.setenv("DUECOURSE_LOG_KEY", KEY)
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def _told(folder: Path, records: Iterable[Recorded]) -> tuple[str, dict[str, list[dict[str, Any]]]]:
+    """Return what an auditor of these records writes, and its lines about broken promises by promise."""
+    write_log(folder, records)
+    out = StringIO()
+    with redirect_stdout(out):
+        Auditor(lambda: audit_of(Source(folder, None, ""), policy()), 60, "1").audit()
+    found = defaultdict(list)
+    for line in map(json.loads, out.getvalue().splitlines()):
+        if line["event"] == "promise broken":
+            found[line["promise"]].append(line)
+    return out.getvalue(), found
+
+
+def _forged(permit: Recorded, offset: int, permit_id: str, event_id: str) -> Recorded:
+    """The permit once more, under other ids, as a foreign writer would put it at the end of the gate's topic."""
+    document = json.loads(permit.value or b"")
+    document |= {"id": event_id, "data": document["data"] | {"permit_id": permit_id}}
+    return replace(permit, offset=offset, value=json.dumps(document).encode())
+
+
+def _people_and_loans(played: Played) -> set[str]:
+    people = {entry.data.borrower_id for entry in played.chronicle.of(BorrowerProfile)}
+    return people | {entry.data.loan_id for entry in played.chronicle.of(LoanOpened)}
+
+
+@pytest.mark.usefixtures("_one_key")
+def test_a_broken_promise_is_told_with_its_place_and_without_names(tmp_path: Path) -> None:
+    """Forged permits and a lost state lead to records and a pseudonym; nobody, and no foreign text, is named."""
+    played = twenty_days()
+    permit = next(entry for entry in played.chronicle.of(PermitGranted))
+    log = list(played.world.log)
+    place = (OUTREACH, permit.record.partition)
+    end = 1 + max(record.offset for record in log if (record.topic, record.partition) == place)
+    forged = [_forged(permit.record, end + n, f"forged-{n}", f"Jane Doe {n}") for n in range(VIOLATIONS_SHOWN + 3)]
+    state = next(it for it in log if it.topic == changelog_of("reminder") and (it.key or b"").startswith(STATE_PREFIX))
+    lost = replace(state, offset=10**6, value=None)
+    out, found = _told(tmp_path, [*log, *forged, lost])
+    assert {"P1", "P2", "P8"} <= found.keys()
+    assert {f"{OUTREACH}/{permit.record.partition}/{end}"} <= {line["where"] for line in found["P2"]}
+    assert all(len(lines) <= VIOLATIONS_SHOWN for lines in found.values())
+    assert len(found["P2"]) == VIOLATIONS_SHOWN
+    loan = (state.key or b"")[len(STATE_PREFIX) :].decode()
+    (line,) = [line for line in found["P1"] if "about_ref" in line]
+    assert (line["where"], line["about_ref"]) == (f"reminder/{state.partition}", Pseudonyms(KEY).of(loan))
+    assert [name for name in (*_people_and_loans(played), "Jane Doe") if name in out] == []
+
+
+@pytest.mark.usefixtures("_one_key")
+def test_a_broken_promise_about_a_decision_of_ours_is_told_with_the_events_id(tmp_path: Path) -> None:
+    """Where a request has gone from its topic, the permit that names it leads to the line of its decision."""
+    played = twenty_days()
+    permit = next(entry for entry in played.chronicle.of(PermitGranted))
+    asked = {loan.request_id for loan in permit.data.loans}
+    (gone, *_) = [entry for entry in played.chronicle.of(ContactRequested) if entry.data.request_id in asked]
+    _, found = _told(tmp_path, (record for record in played.world.log if record != gone.record))
+    leads = {(line["where"], line.get("id")) for line in found["P5"]}
+    assert (permit.record.coordinates, permit.id) in leads

@@ -173,10 +173,10 @@ def test_the_commands_of_the_night_answer_from_real_lines(told):
     """Each command of docs/operations.md finds in the lines of these services what its question asks for."""
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     commands = [shlex.split(line) for line in page.splitlines() if line.startswith("jq ")]
-    assert len(commands) == 5
+    assert len(commands) == 6
     text = "a line of the machine's\n" + told.lines["log"]
-    wrong, far, refused, person, contacts = (answers_of(command, text) for command in commands)
-    assert wrong == []
+    wrong, far, refused, person, contacts, broken = (answers_of(command, text) for command in commands)
+    assert wrong == broken == []
     assert {" ".join(line.split()[:2]) for line in far} == {f"{name} 0" for name in SERVICES}
     said = Counter()
     for count, service, reason in map(str.split, refused):
@@ -191,6 +191,8 @@ def test_the_commands_of_the_night_answer_from_real_lines(told):
     assert any("collections.permit" in line for line in contacts)
     stop = '{"event": "stopped", "level": "critical", "reason": "fenced", "advice": "nothing", "frames": []}'
     assert ["fenced" in line for line in answers_of(commands[0], stop)] == [True]
+    lead = '{"event": "promise broken", "promise": "P5", "timestamp": "t", "where": "collections.outreach/0/7", "id": "i"}'
+    assert answers_of(commands[-1], lead) == ["t P5 collections.outreach/0/7 i "]
 
 
 def test_a_decisions_line_leads_to_its_span(told):
