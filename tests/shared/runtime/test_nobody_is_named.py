@@ -191,8 +191,8 @@ def test_the_commands_of_the_night_answer_from_real_lines(told):
     assert any("collections.permit" in line for line in contacts)
     stop = '{"event": "stopped", "level": "critical", "reason": "fenced", "advice": "nothing", "frames": []}'
     assert ["fenced" in line for line in answers_of(commands[0], stop)] == [True]
-    lead = '{"event": "promise broken", "promise": "P5", "timestamp": "t", "where": "collections.outreach/0/7", "id": "i"}'
-    assert answers_of(commands[-1], lead) == ["t P5 collections.outreach/0/7 i "]
+    lead = '{"event": "promise broken", "promise": "P5", "timestamp": "t", "where": "a/0/7", "id": "i"}'
+    assert answers_of(commands[-1], lead) == ["t P5 a/0/7 i "]
 
 
 def test_a_decisions_line_leads_to_its_span(told):
