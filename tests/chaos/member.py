@@ -36,6 +36,8 @@ class Member:
         self.ends: list[tuple[float, int]] = []
         """Instant (monotonic) and exit code of every end."""
         self.asked: int | None = None
+        self.start_at: float | None = None
+        """When a supervisor starts it again (monotonic), if it is still wanted then."""
         self.armed = False
         """Whether this process was started with a crash point at which it kills itself."""
         self.overstayed = 0
@@ -69,7 +71,7 @@ class Member:
     def start(self, **once: str) -> None:
         """Start it, this time with further variables."""
         assert not self.runs, f"{self.name} runs already"
-        self.wanted, self.starts, self.asked = True, self.starts + 1, None
+        self.wanted, self.starts, self.asked, self.start_at = True, self.starts + 1, None, None
         environment = {**self.environment, **self.once, **once}
         self.once, self.armed = {}, CRASH_AT in environment
         with self.log.open("wb") as log:

@@ -130,6 +130,7 @@ async def _judge(system: System, outcome: Outcome) -> None:
 
 async def strike(system: System, one: Cell, dice: Random, outcome: Outcome) -> None:
     """Put one fault in; afterwards everybody must be at work again within the bound."""
+    await system.all_run()
     system.codes = one.codes
     try:
         await one.strike(system, dice)

@@ -46,6 +46,8 @@ SESSION_SECONDS = 6.0
 TRANSACTION_SECONDS = 10.0
 LOOK_SECONDS, LOOK_AT_PROGRESS_SECONDS = 0.05, 0.25
 START_SECONDS = 120.0
+AGAIN_AFTER_SECONDS = 2.0
+"""Before whoever says that somebody must look first is tried again: else five of them in a row fill a small machine."""
 QUIET_SECONDS, QUIET_FLOW_SECONDS = 0.5, 120.0
 SMALL_SEGMENTS = {
     "segment.ms": "1000",
@@ -216,11 +218,12 @@ class System:
 
     def _look_at(self, member: Member) -> None:
         code = member.buried()
-        if code is None:
-            return
-        if not self._is_documented(member, code):
-            self.problems.append(f"{member.name} ended with exit code {code}\n{member.tail()}")
-        if member.wanted and (code not in FINAL or code in self.codes):
+        if code is not None:
+            if not self._is_documented(member, code):
+                self.problems.append(f"{member.name} ended with exit code {code}\n{member.tail()}")
+            later = AGAIN_AFTER_SECONDS if code in self.codes else 0.0
+            member.start_at = None if code in FINAL - self.codes else monotonic() + later
+        if member.wanted and member.start_at is not None and monotonic() >= member.start_at:
             member.start()
 
     def _is_documented(self, member: Member, code: int) -> bool:
@@ -268,6 +271,11 @@ class System:
         wall = self.mode is TimeMode.WALL
         target = now_ms() if wall else await self.newest() + 2 * HOUR_MS
         await self.until(lambda: self.reached(target, chosen), seconds, f"all of {', '.join(chosen)} at {target}")
+
+    async def all_run(self) -> None:
+        """Wait until every process that is wanted is there: a supervisor may still be about to start one."""
+        wanted = [member for member in self.members.values() if member.wanted]
+        await self.until(lambda: all(member.runs for member in wanted), START_SECONDS, "all processes run")
 
     def tails(self) -> str:
         """Return the ends of all logs."""
