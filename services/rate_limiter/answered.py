@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import Final
@@ -24,9 +24,19 @@ def remembered(state: Borrower, answered_id: str, forget_ms: int) -> Borrower:
     behind = at + 1 if is_among(former, answered_id) else at
     answered = (*former[:at], Answered(answered_id, forget_ms), *former[behind:])
     if len(answered) > ANSWERED_MAX:
-        first = answered.index(min(answered, key=_FORGOTTEN))
+        first = bisect_left(answered, min(answered, key=_FORGOTTEN).id, key=_ID)
         answered = (*answered[:first], *answered[first + 1 :])
     return replace(state, answered=answered)
+
+
+def all_remembered(state: Borrower, answers: Mapping[str, int]) -> Borrower:
+    """Return the state with all ids answered, each until its own instant: as one after the other, in one look."""
+    if not answers:
+        return state
+    known = {entry.id: entry for entry in state.answered}
+    known |= {answered_id: Answered(answered_id, forget_ms) for answered_id, forget_ms in answers.items()}
+    kept = sorted(known.values(), key=_FORGOTTEN)[-ANSWERED_MAX:]
+    return replace(state, answered=tuple(sorted(kept, key=_ID)))
 
 
 def is_among(entries: Sequence[Request] | Sequence[Answered], name: str) -> bool:

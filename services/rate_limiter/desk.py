@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
-from services.rate_limiter.answered import remembered
+from services.rate_limiter.answered import all_remembered
 from services.rate_limiter.answers import Answers
 from services.rate_limiter.breaches import broken_rules
 from services.rate_limiter.facts import PENDING_MAX, REMEMBER_MS
@@ -69,6 +69,7 @@ class Desk:
         self._pending = {request.id: request for request in state.pending}
         self._skips: list[Skip] = []
         self._wakes: list[int] = []
+        self._answered: dict[str, int] = {}
 
     def step(self) -> Step[Borrower]:
         """Decide everything that this tick can decide about the person."""
@@ -133,7 +134,7 @@ class Desk:
         gone = {withdrawal.request_id for withdrawal in permit.withdrawals}
         for request in permit.requests:
             if request.id in gone:
-                self._state = remembered(self._state, request.id, request.not_after_ms)
+                self._answered[request.id] = request.not_after_ms
             else:
                 waiting = replace(request, awaits=permit.id, told_rules=(), told_earliest_ms=None)
                 self._pending[request.id] = waiting
@@ -156,7 +157,7 @@ class Desk:
     def _answer_clearances(self) -> None:
         for clearance in self._state.clearances:
             self._answers.cleared(clearance, self._objections_to(clearance))
-            self._state = remembered(self._state, clearance.id, self._now + REMEMBER_MS)
+            self._answered[clearance.id] = self._now + REMEMBER_MS
         self._state = replace(self._state, clearances=())
 
     def _objections_to(self, clearance: Clearance) -> tuple[Block, ...]:
@@ -292,7 +293,7 @@ class Desk:
 
     def _drop(self, request: Request) -> None:
         del self._pending[request.id]
-        self._state = remembered(self._state, request.id, max(request.not_after_ms, self._now + DAY_MS))
+        self._answered[request.id] = max(request.not_after_ms, self._now + DAY_MS)
 
     # --- what is kept
 
@@ -305,14 +306,15 @@ class Desk:
         ]
         if len(contacts) > CONTACTS_MAX:
             contacts = sorted(contacts, key=lambda it: (bool(it.requests), _ends(it), it.id))[-CONTACTS_MAX:]
+        state = all_remembered(self._state, self._answered)
         return replace(
-            self._state,
+            state,
             wake_ms=max(min(self._wakes), now + 1) if self._wakes else None,
-            callbacks=tuple(it for it in self._state.callbacks if it.until_ms > now - days * DAY_MS),
-            doubts=tuple(doubt for doubt in self._state.doubts if doubt.until_ms > now),
+            callbacks=tuple(it for it in state.callbacks if it.until_ms > now - days * DAY_MS),
+            doubts=tuple(doubt for doubt in state.doubts if doubt.until_ms > now),
             pending=tuple(self._pending[name] for name in sorted(self._pending)),
             contacts=tuple(sorted(contacts, key=lambda it: it.id)),
-            answered=tuple(entry for entry in self._state.answered if entry.forget_ms > now),
+            answered=tuple(entry for entry in state.answered if entry.forget_ms > now),
         )
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.rate_limiter import answered
-from services.rate_limiter.answered import is_among, remembered
+from services.rate_limiter.answered import all_remembered, is_among, remembered
 from services.rate_limiter.state import Answered, Borrower
 
 WORDS = st.tuples(st.sampled_from([f"r{n}" for n in range(12)]), st.integers(0, 5))
@@ -30,3 +30,23 @@ def test_what_is_remembered_is_what_the_plain_rule_remembers(words):
     finally:
         answered.ANSWERED_MAX = former
     assert found == {entry.id for entry in wanted}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    words=st.lists(WORDS, max_size=9),
+    more=st.dictionaries(st.sampled_from([f"r{n}" for n in range(12)]), st.integers(0, 5)),
+)
+def test_what_is_answered_in_one_wake_is_remembered_as_one_after_the_other(words, more):
+    """In any order of the answers, beyond the bound too."""
+    former, answered.ANSWERED_MAX = answered.ANSWERED_MAX, 7
+    try:
+        state, wanted = Borrower(), ()
+        for word, forget_ms in words:
+            state, wanted = remembered(state, word, forget_ms), plainly(wanted, word, forget_ms, 7)
+        known = tuple(entry for entry in wanted if entry.id not in more)
+        for word, forget_ms in more.items():
+            known = plainly(known, word, forget_ms, 7)
+        assert all_remembered(state, more).answered == known
+    finally:
+        answered.ANSWERED_MAX = former
