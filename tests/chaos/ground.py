@@ -11,6 +11,9 @@ from typing import Any
 from shared.runtime.local_kafka import LocalKafka
 from tests.chaos.cell import ONE_BROKER
 
+INTERVALS_MS = (500, 1000)
+"""Between ticks of true time: as shipped, or twice as often."""
+
 
 @dataclass
 class Ground:
@@ -20,6 +23,7 @@ class Ground:
     `hands` is what strikes get hold of: a `LocalKafka`, a `Cluster`, a network. `settings` overrule those of a
     deployment (replication, say); `wrap` goes before the command of each process, by its name (`ip netns exec ...`).
     `alone`: strikes here hit every deployment on the ground, so only one round may be played at a time.
+    `intervals_ms`: how often ticks may come in true time.
     """
 
     bootstrap: str
@@ -28,6 +32,7 @@ class Ground:
     settings: Mapping[str, Any] = field(default_factory=dict)
     wrap: Callable[[str], list[str]] = lambda _name: []
     alone: bool = False
+    intervals_ms: tuple[int, ...] = INTERVALS_MS
 
     @property
     def address(self) -> str:

@@ -40,8 +40,6 @@ LOANS = 60
 DAYS = 400
 DAYS_GONE = 15
 """How far into the story simulated time begins: its past arrives late, and the first reports are four days away."""
-INTERVALS_MS = (500, 1000)
-"""Between ticks of true time: the shipped one, and half of it."""
 SESSION_SECONDS = 6.0
 TRANSACTION_SECONDS = 10.0
 LOOK_SECONDS, LOOK_AT_PROGRESS_SECONDS = 0.05, 0.25
@@ -86,7 +84,7 @@ class System:
         self.problems: list[str] = []
         self.modules: dict[str, list[str]] = {CLOCK: ["-m", "tests.chaos.stepped", str(folder / "step")]}
         """Another program in place of a service's: a clock whose time can be stepped, in tests a broken build."""
-        self._interval_ms = Random(seed + 2).choice(INTERVALS_MS)
+        self._interval_ms = Random(seed + 2).choice(ground.intervals_ms)
         self._groups = GroupProgress(ground.address)
         self._tasks: list[asyncio.Task[None]] = []
         self._outside: Outside | None = None

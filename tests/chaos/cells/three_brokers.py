@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from shared.contract.ticks import TimeMode
 from shared.contract.topics import CLOCK, SERVICES
 from tests.chaos.cell import Cell, Group, register
 from tests.chaos.cells.brokers import BACK, BOUND_SECONDS, LATE_SECONDS, NOBODY_ANSWERS, SOON_SECONDS, broker_cell
@@ -20,8 +19,8 @@ from tests.chaos.network import Network, why_not
 from tests.chaos.system import PARTITIONS, System
 
 THREE_BROKERS = "three brokers"
-SIMULATED = frozenset({TimeMode.SIMULATED})
-"""In true time the cluster beside the services fell behind four ticks a second on two crowded cores."""
+INTERVALS_MS = (1000,)
+"""Four processes of Java beside the services fell behind four ticks a second on two crowded cores."""
 TICKS_MAX = 512
 """Four processes of Java leave little of two cores: whoever falls behind is to catch up in few transactions."""
 
@@ -34,7 +33,7 @@ def three_brokers(folder: Path) -> Iterator[Ground]:
         cluster = Cluster(folder, host=network.host) if network else Cluster(folder)
         stack.enter_context(cluster)
         settings = {"replication_factor": 3, "min_insync_replicas": 2, "ticks_max": TICKS_MAX}
-        made = Ground(cluster.bootstrap, (cluster, network), settings=settings, alone=True)
+        made = Ground(cluster.bootstrap, (cluster, network), settings=settings, alone=True, intervals_ms=INTERVALS_MS)
         if network:
             made.wrap = network.wrap
         yield made
@@ -81,7 +80,6 @@ for office, find in (
             BACK,
             Group.BROKER,
             partial(one_of_three_killed, find),
-            modes=SIMULATED,
             ground=THREE_BROKERS,
             codes=NOBODY_ANSWERS,
             bound_seconds=BOUND_SECONDS,
@@ -89,7 +87,7 @@ for office, find in (
     )
 
 
-@broker_cell("each is in sync again before the next ends", THREE_BROKERS, modes=SIMULATED)
+@broker_cell("each is in sync again before the next ends", THREE_BROKERS)
 async def brokers_restarted_in_turn(system: System, dice: Random) -> None:
     """All three brokers, one after the other in any order, are told to end and started again."""
     cluster = cluster_of(system)
@@ -98,7 +96,7 @@ async def brokers_restarted_in_turn(system: System, dice: Random) -> None:
         await back(cluster, number)
 
 
-@broker_cell("all are started again on the same data", THREE_BROKERS, modes=SIMULATED)
+@broker_cell("all are started again on the same data", THREE_BROKERS)
 async def all_brokers_killed(system: System, dice: Random) -> None:
     """All three brokers are killed at the same moment."""
     cluster = cluster_of(system)
@@ -120,7 +118,7 @@ def cluster_of(system: System) -> Cluster:
     return cluster
 
 
-@link_cell(ground=THREE_BROKERS, modes=SIMULATED)
+@link_cell(ground=THREE_BROKERS)
 async def cut_off_from_one_of_three(system: System, dice: Random) -> None:
     """One process cannot reach one of three brokers, the leader of a changelog; everybody else can."""
     cluster, network = system.ground.hands
