@@ -128,7 +128,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--mode", choices=[mode.value for mode in TimeMode], help="one kind of time only")
     parser.add_argument("--only", default="", metavar="CELL,...", help="these cells, in this order")
     parser.add_argument("--beside", type=int, default=BESIDE, help="rounds beside each other on one broker")
-    parser.add_argument("--strikes", type=int, default=STRIKES, help="in a round")
+    parser.add_argument("--strikes", type=int, default=STRIKES, help="how many in a round")
     parser.add_argument("--list", action="store_true", help="name the cells and end")
     parser.add_argument("--record", action="store_true", help="add the counts to docs/reliability/counts.json")
     parser.add_argument("--add-counts", type=Path, metavar="FILE", help="add those of such a file there, and end")

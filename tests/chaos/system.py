@@ -44,7 +44,7 @@ SESSION_SECONDS = 6.0
 TRANSACTION_SECONDS = 10.0
 LOOK_SECONDS, LOOK_AT_PROGRESS_SECONDS = 0.05, 0.25
 START_SECONDS = 120.0
-AGAIN_AFTER_SECONDS = 2.0
+AGAIN_AFTER_SECONDS = 8.0
 """Before whoever says that somebody must look first is tried again: else five of them in a row fill a small machine."""
 QUIET_SECONDS, QUIET_FLOW_SECONDS = 0.5, 120.0
 SMALL_SEGMENTS = {
