@@ -28,12 +28,12 @@ from tests.drills.traffic import Lenders, garbage, gateways
 OUTSIDE = "outside"
 RETRY_SECONDS = 0.5
 LOANS_AT_FIRST = 30
-LOANS_PER_SECOND = 3.0
+LOANS_PER_SECOND = 1.0
 GARBAGE_EVERY_SECONDS = 7.0
 UNREADABLE = "unreadable"
 """The loan whose repayments nobody can read."""
 QUIET_WITHIN_SECONDS = 0.2
-MOMENT_SECONDS_MIN = 0.25
+MOMENT_SECONDS_MIN = 0.5
 """A simulated step takes at least this long, so that faults meet working processes and not a busy machine."""
 
 

@@ -75,7 +75,7 @@ class System:
             "loan_partitions": PARTITIONS,
             "borrower_partitions": PARTITIONS,
             "facts_and_wakes_max": Random(seed).choice((7, 50, 1000)),
-            "ticks_max": Random(seed + 1).choice((1, 16, 512)),
+            "ticks_max": Random(seed + 1).choice((4, 16, 512)),
             **ground.settings,
         }
         self.settings = Settings(broker=ground.bootstrap, prefix=prefix, mode=mode, **given)

@@ -19,7 +19,7 @@ from tests.chaos.network import Network, why_not
 from tests.chaos.system import PARTITIONS, System
 
 THREE_BROKERS = "three brokers"
-INTERVALS_MS = (1000,)
+INTERVALS_MS = (2000,)
 """Four processes of Java beside the services fell behind four ticks a second on two crowded cores."""
 TICKS_MAX = 512
 """Four processes of Java leave little of two cores: whoever falls behind is to catch up in few transactions."""
