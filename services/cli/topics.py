@@ -43,7 +43,7 @@ def check(**given: Any) -> None:
 
 def _tell(faults: tuple[TopicFault, ...]) -> None:
     for fault in faults:
-        click.echo(str(fault))
+        click.echo(f"{fault} ({fault.remedy})")
     if faults:
         sys.exit(1)
     click.echo("all topics are as they must be")

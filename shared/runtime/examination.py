@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, Tick, TimeMode
 from shared.contract.topics import LOAN_SERVICES, RATE_LIMITER, SERVICES, TOPICS
+from shared.runtime.broker_release import releases
 from shared.runtime.clock_log import ClockTail
 from shared.runtime.kafka_offsets import GroupProgress, LogEnds
 from shared.runtime.settings import Settings
@@ -30,6 +31,9 @@ HANGING_SECONDS: Final = 15.0
 TICK_OLD_MS: Final = 10_000
 BEHIND_MS: Final = 5_000
 DISK_FREE_MIN: Final = 0.1
+RELEASES_TRIED: Final = ("4.1", "4.2")
+"""Whose brokers kept the markers of decided transactions when they were killed; all tests run on 4.2.1."""
+RELEASE_THAT_LOSES: Final = "4.3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Examination:
     async def findings(self) -> AsyncIterator[Finding]:
         """Yield one finding after the other."""
         yield await self._brokers()
+        yield broker_version(await releases(self._settings.broker, version("duecourse")))
         async for finding in self._topics():
             yield finding
         await self._read_clocks()
@@ -102,7 +107,7 @@ class Examination:
         async with TopicAdmin(self._settings) as admin:
             faults = await admin.check()
         for fault in faults:
-            yield Finding("topic", str(fault), "`duecourse topics create` makes what is missing; else alter the topic")
+            yield Finding("topic", str(fault), fault.remedy)
         names = [spec.name for spec in specs(self._settings)]
         if not faults:
             yield Finding("topics", f"all {len(names)} as they must be: partitions, replication, retention, stamp")
@@ -188,8 +193,8 @@ class Examination:
         progress = await self._progress(service)
         newest = {p: tick.at for (topic, p), tick in self._newest.items() if topic == clock}
         start = f"start it: `duecourse run {service}`; its log and `/readyz` say what it waits for"
-        silent = [p for p, at in newest.items() if at - progress.get(p, 0) > BEHIND_MS]
-        missing = [p for p in newest if p not in progress]
+        silent = [p for p, at in sorted(newest.items()) if at - progress.get(p, 0) > BEHIND_MS]
+        missing = [p for p in sorted(newest) if p not in progress]
         if missing:
             return Finding(service, f"never reported on partitions {missing}", start)
         if silent:
@@ -255,6 +260,19 @@ async def _patiently(look: Callable[[], Awaitable[Finding]]) -> Finding:
                 raise
             await asyncio.sleep(1)
     return await look()
+
+
+def broker_version(found: Mapping[int, str]) -> Finding:
+    """Judge the releases of brokers, by their numbers."""
+    kinds = sorted(set(found.values()))
+    named = [f"{kind} on {', '.join(str(node) for node in sorted(found) if found[node] == kind)}" for kind in kinds]
+    if RELEASE_THAT_LOSES in kinds:
+        advice = "4.3.0 drops the markers of decided transactions where a partition has no leader: run the newest 4.2"
+    elif not set(kinds) <= set(RELEASES_TRIED):
+        advice = f"run {' or '.join(RELEASES_TRIED)}: what others do when they are killed was not tried"
+    else:
+        advice = "finish the brokers' upgrade" if len(kinds) > 1 else ""
+    return Finding("broker version", f"Kafka {'; '.join(named)}", advice)
 
 
 def _versions() -> Finding:

@@ -66,10 +66,14 @@ def specs(settings: Settings) -> tuple[TopicSpec, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TopicFault:
-    """One thing about a topic that is not as it must be; `of_replication`: it may be lost, or lost from, too easily."""
+    """One thing about a topic that is not as it must be, and what puts it right.
+
+    `of_replication`: the topic may be lost, or lost from, too easily.
+    """
 
     topic: str
     what: str
+    remedy: str
     of_replication: bool = False
 
     def __str__(self) -> str:
@@ -130,7 +134,10 @@ class TopicAdmin:
         found = {topic["topic"]: topic for topic in described if topic["error_code"] == 0}
         codes = {topic["topic"]: topic["error_code"] for topic in described}
         denied = {spec.name for spec in wanted if for_code(codes.get(spec.name, 0)) is TopicAuthorizationFailedError}
-        faults = [TopicFault(name, ACCESS_IS_DENIED) for name in sorted(denied)]
+        faults = [
+            TopicFault(name, ACCESS_IS_DENIED, "kafka-acls: docs/operations.md lists the rights")
+            for name in sorted(denied)
+        ]
         wanted = [spec for spec in wanted if spec.name not in denied]
         faults += [fault for spec in wanted for fault in self._shape(spec, found.get(spec.name))]
         present = [spec for spec in wanted if spec.name in found]
@@ -146,18 +153,19 @@ class TopicAdmin:
 
     def _shape(self, spec: TopicSpec, found: Mapping[str, Any] | None) -> Iterable[TopicFault]:
         if found is None:
-            yield TopicFault(spec.name, "does not exist")
+            yield TopicFault(spec.name, "does not exist", "`duecourse topics create`")
             return
         partitions = found["partitions"]
         if len(partitions) != spec.partitions:
-            yield TopicFault(spec.name, f"has {len(partitions)} partitions, the settings say {spec.partitions}")
+            what = f"has {len(partitions)} partitions, the settings say {spec.partitions}"
+            yield TopicFault(spec.name, what, "correct the settings; where partitions were added, a new topic set")
         yield from self._replicas(spec.name, found)
 
     def _replicas(self, name: str, found: Mapping[str, Any]) -> Iterable[TopicFault]:
         fewest, wanted = min(len(partition["replicas"]) for partition in found["partitions"]), self._settings
         if fewest < wanted.replication_factor:
             what = f"has {fewest} replicas, the settings say {wanted.replication_factor}"
-            yield TopicFault(name, what, of_replication=True)
+            yield TopicFault(name, what, "kafka-reassign-partitions adds replicas", of_replication=True)
 
     async def _configuration(self, wanted: Iterable[TopicSpec]) -> list[TopicFault]:
         by_name = {spec.name: spec for spec in wanted}
@@ -170,7 +178,10 @@ class TopicAdmin:
                 values = {entry[0]: entry[1] for entry in entries}
                 faults += [
                     TopicFault(
-                        name, f"{key} is {values.get(key)}, must be {value}", of_replication=key in OF_REPLICATION
+                        name,
+                        f"{key} is {values.get(key)}, must be {value}",
+                        f"`kafka-configs --alter --topic {name} --add-config {key}={value}`",
+                        of_replication=key in OF_REPLICATION,
                     )
                     for key, value in by_name[name].config.items()
                     if key in values and not _satisfies(key, values[key], value)
@@ -203,9 +214,9 @@ class TopicAdmin:
         try:
             stamp = (await read_control(settings)).stamp
         except KafkaError as error:
-            return [TopicFault(control, f"cannot be read: {type(error).__name__}")]
+            return [TopicFault(control, f"cannot be read: {type(error).__name__}", "look at the broker's log")]
         if stamp is None:
-            return [TopicFault(control, "the deployment is not stamped")]
+            return [TopicFault(control, "the deployment is not stamped", "`duecourse topics create`")]
         wanted = {
             "mode": settings.mode.value,
             "partitioner": settings.partitioner.value,
@@ -213,8 +224,11 @@ class TopicAdmin:
             "borrower_partitions": settings.borrower_partitions,
             "name": settings.deployment or stamp.name,
         }
+        remedy = "give the settings that the topics are stamped with, or another --prefix"
         return [
-            TopicFault(control, f"the deployment is stamped {name} {getattr(stamp, name)}, the settings say {value}")
+            TopicFault(
+                control, f"the deployment is stamped {name} {getattr(stamp, name)}, the settings say {value}", remedy
+            )
             for name, value in wanted.items()
             if getattr(stamp, name) != value
         ]
