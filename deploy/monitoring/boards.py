@@ -34,9 +34,8 @@ class Board:
 
 def figure(title: str, text: str, unit: str, query: str, *, width: int = 4, **limits: float) -> Panel:
     """A panel that is one figure, or one per series."""
-    legend = {"promise": "{{promise}}", "slo": "{{slo}}", "service": "{{service}}"}.get(
-        query.partition(" by (")[2].partition(")")[0], ""
-    )
+    label = query.partition(" by (")[2].partition(")")[0]
+    legend = f"{{{{{label}}}}}" if label in {"promise", "slo", "service", "currency"} else ""
     return Panel(title, text, unit, ((query, legend),), "figure", width, **limits)
 
 
@@ -104,7 +103,7 @@ OVERVIEW = Board(
                    (quantile(0.99, "fact_to_action_seconds", "action"), "{{action}}")),
             curves("Fact to action, median", "The same, for the half that is quicker.", "s",
                    (quantile(0.5, "fact_to_action_seconds", "action"), "{{action}}")),
-            curves("Exposure", "From the fact that took a reason away to the last instant at which its permit could be used.", "s",
+            curves("Permits that outlived their reason", "From the fact that took a reason away to the last instant at which its permit could be used.", "s",
                    (quantile(0.99, "exposure_seconds", "service"), "99th percentile"), (quantile(0.5, "exposure_seconds", "service"), "median")),
         )),
         ("Outreach", (
@@ -114,7 +113,7 @@ OVERVIEW = Board(
         )),
         ("The book", (
             curves("Open loans by rung", "Counted by the census of the store.", "short", (f"sum by (stage) ({m('loans')})", "{{stage}}"), stacked=True),
-            curves("Overdue by currency", "Whole units of each currency, for reading only.", "short", (f"sum by (currency) ({m('overdue_amount')})", "{{currency}}")),
+            figure("Overdue by currency", "Whole units of each currency, for reading only.", "short", f"sum by (currency) ({m('overdue_amount')})", width=8),
             curves("Dead letters and doubt", "Records that could not be applied, per second, and loans left alone because of them.", "short",
                    (per_second("dead_letters_total", "reason", 'service=~"escalation|rate_limiter"') + " > 0", "{{reason}}"), (f"sum({m('loans_in_doubt')})", "loans in doubt")),
         )),
@@ -138,7 +137,7 @@ STREAM = Board(
         ("Transactions", (
             curves("Transactions", "Committed, per second.", "ops", (per_second("transactions_total", "service"), "{{service}}")),
             curves("Outputs", "Records published, per second.", "ops", (per_second("outputs_total", "topic"), "{{topic}}"), stacked=True),
-            curves("Skips", "Due steps that led to nothing, by reason.", "ops", (per_second("skips_total", "service, reason"), "{{service}} {{reason}}"), stacked=True),
+            curves("Due steps that led to nothing", "Due steps that led to nothing, by reason.", "ops", (per_second("skips_total", "service, reason"), "{{service}} {{reason}}"), stacked=True),
         )),
         ("Queues", (
             curves("Queued records", "Read and waiting for their tick.", "short", (f"sum by (service) ({m('queued_records')})", "{{service}}")),
@@ -190,20 +189,20 @@ FAIRNESS = Board(
         ("What people bear", (
             curves("Contacts per person in 7 days", "Over all loans and channels: median, 99th percentile, largest, and the cap.", "short",
                    (f"max by (spread) ({m('contacts_per_person')})", "{{spread}}"), (f"max({m('contacts_per_person_cap')})", "cap")),
-            curves("Near quiet hours", "Permits that may be used within ten minutes of the end of allowed hours.", "short", (f"max({m('contacts_near_quiet_hours')})", "permits")),
-            curves("Exempt from caps", "Share of contacts that are statutory notices.", "percentunit", (f"max({m('contacts_exempt')}) / (max({m('contacts_made')}) > 0)", "notices")),
+            curves("Permits near quiet hours", "Permits that may be used within ten minutes of the end of allowed hours.", "short", (f"max({m('contacts_near_quiet_hours')})", "permits")),
+            curves("Contacts exempt from caps", "Share of contacts that are statutory notices.", "percentunit", (f"max({m('contacts_exempt')}) / (max({m('contacts_made')}) > 0)", "notices")),
         )),
         ("Pay to silence", (
             curves("Attempts after payment", "Beside the number of cases in which somebody paid what was being asked for.", "short",
                    (f"max({m('attempts_after_payment')})", "attempts"), (f"max({m('payment_chances')})", "chances")),
-            curves("Correction, 99th percentile", "From a late fact that helps to the correction of what was reported.", "s",
+            curves("Time to correct a report, 99th percentile", "From a late fact that helps to the correction of what was reported.", "s",
                    (quantile(0.99, "fact_to_action_seconds", "action", 'action="correction"') + " or label_replace(vector(0), 'action', 'none yet', '', '')", "{{action}}")),
-            curves("Withdrawals, 99th percentile", "From a payment to the withdrawal of its permit.", "s",
+            curves("Time to withdraw a permit, 99th percentile", "From a payment to the withdrawal of its permit.", "s",
                    (quantile(0.99, "fact_to_action_seconds", "action", 'action="permit_withdrawal"'), "{{action}}")),
         )),
         ("Deadlines", (
             curves("Notices near their deadline", "Statutory notices that wait and become pointless within 48 hours.", "short", (f"sum({m('notices_near_deadline')})", "notices")),
-            curves("Months held", "Held back from the bureau.", "short", (f"sum({m('report_months_held')})", "months")),
+            curves("Months held back", "Months of loans that the bureau is not told yet, because notice, waiting time or clearance lack.", "short", (f"sum({m('report_months_held')})", "months")),
             curves("Breaches by others", "Contacts that became known and broke a rule, in an hour.", "short", (f"sum(increase({m('breaches_total')}[1h]))", "breaches")),
         )),
         ("What lenders get", (

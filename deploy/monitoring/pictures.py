@@ -90,12 +90,26 @@ def page(board: dict[str, Any], prometheus: str, minutes: float) -> tuple[str, i
 def _text(value: float, unit: str, like: float | None = None) -> str:
     """Return a value with its unit, in the unit that fits the value or, on an axis, its top."""
     if unit == "percentunit":
-        return f"{value * 100:.3g}%"
+        return f"{_digits(value * 100)}%"
     if unit == "bytes":
-        return f"{value / 2**20:.3g} MiB"
+        return f"{_digits(value / 2**20)} MiB"
     if unit == "s":
-        return f"{value * 1000:.3g} ms" if abs(value if like is None else like) < 1 else f"{value:.3g} s"
-    return f"{value:,.3g}" + ("/s" if unit == "ops" else "")
+        return f"{_digits(value * 1000)} ms" if abs(value if like is None else like) < 1 else f"{_digits(value)} s"
+    divisor, name = next(((d, n) for least, d, n in _SHORT if abs(value) >= least), (1, ""))
+    return f"{_digits(value / divisor)}{name}" + ("/s" if unit == "ops" else "")
+
+
+_SHORT = ((1e9, 1e9, " Bil"), (1e6, 1e6, " Mil"), (1e4, 1e3, " K"))
+"""Large numbers as Grafana shortens them: from which value on, divided by what, and its name."""
+
+
+def _digits(value: float) -> str:
+    """Return three digits of a number, all of those before the point, and never an exponent."""
+    if value == 0 or math.isnan(value):
+        return f"{value:g}"
+    places = max(0, 2 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _figure(panel: dict[str, Any], found: Sequence[Curve], width: int, height: int) -> str:

@@ -78,7 +78,12 @@ NAMED: Final[tuple[tuple[str, Iterable[str], str, Mapping[str, str], str], ...]]
 )
 """What the operators were promised, who tells it, under which name, and what must be seen of it within minutes."""
 EMPTY_WHEN_WELL: Final = frozenset(
-    {"Blocked by rule", "Dead letters and doubt", "Withdrawals, 99th percentile", "Exposure"}
+    {
+        "Blocked by rule",
+        "Dead letters and doubt",
+        "Time to withdraw a permit, 99th percentile",
+        "Permits that outlived their reason",
+    }
 )
 """Panels that filter for what is above zero, or show what a few minutes need not bring."""
 IDENTIFIER = re.compile(r"[lb]\d+-\d+|[0-9a-f]{8}-[0-9a-f]{4}|acme")
