@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from aiokafka.errors import KafkaError
+
 from shared.contract.ticks import CONTROL
 from shared.contract.topics import DEAD_LETTERS
 from shared.engine.processor import Processor
+from shared.runtime.refusals import reason_of_error
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
 from shared.runtime.topics import ACCESS_IS_DENIED, TopicAdmin, TopicFault
@@ -20,11 +23,18 @@ def require_assertions(*, enabled: bool = __debug__) -> None:
 
 
 async def require_topics(settings: Settings, processor: Processor[Any]) -> None:
-    """Stop unless all topics of this service are as they must be, and live in the same kind of time."""
+    """Stop unless all topics of this service are as they must be, and live in the same kind of time.
+
+    A broker that is just coming up, or going away, answers without an answer: that is a stop of its own.
+    """
     topics = {*processor.reads, *processor.writes, processor.clock, CONTROL, DEAD_LETTERS}
     names = [settings.topic(topic) for topic in sorted(topics)]
-    async with TopicAdmin(settings) as admin:
-        faults = await admin.check([*names, settings.changelog(processor.name)])
+    try:
+        async with TopicAdmin(settings) as admin:
+            faults = await admin.check([*names, settings.changelog(processor.name)])
+    except KafkaError as error:
+        reason = reason_of_error(error, StopReason.FENCE_FAILED)
+        stop(reason, f"the topics cannot be looked at: {type(error).__name__}")
     if not faults:
         return
     stop(reason_of(faults), "; ".join(map(str, faults)))
