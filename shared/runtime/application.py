@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from time import monotonic
 from typing import Any, Final, NoReturn
 
@@ -29,7 +30,7 @@ from shared.runtime.settings import Settings
 from shared.runtime.shell import Shell
 from shared.runtime.startup_checks import require_assertions, require_topics
 from shared.runtime.stop import StopReason, before_stop, stop
-from shared.runtime.visibility import WATCH_SECONDS, RecoveryWatch, WaitWatch, watch_outputs
+from shared.runtime.visibility import WATCH_SECONDS, RecoveryWatch, WaitWatch, once_answered, watch_outputs
 from shared.runtime.vital_signs import VitalSigns
 
 CONCURRENT_BACKOFF_SECONDS: Final = 0.002
@@ -210,10 +211,14 @@ def _attend(app: ServiceApp) -> None:
     @app.task  # type: ignore[untyped-decorator]
     async def watch_waiting() -> None:
         watch = WaitWatch(settings)
-        while not app.should_stop:
-            await app.sleep(WATCH_SECONDS)
+
+        async def look() -> None:
             workers = list(shell.workers.values())
             await watch.look([(w.loop, w.waiting_since) for w in workers if w.loop is not None])
+
+        while not app.should_stop:
+            await app.sleep(WATCH_SECONDS)
+            await once_answered(look)
 
     @app.task  # type: ignore[untyped-decorator]
     async def watch_recovery() -> None:
@@ -225,7 +230,7 @@ def _attend(app: ServiceApp) -> None:
 
     @app.task  # type: ignore[untyped-decorator]
     async def look_at_outputs() -> None:
-        await watch_outputs(settings, shell.processor.writes)
+        await once_answered(partial(watch_outputs, settings, shell.processor.writes))
 
 
 def _measure(app: ServiceApp, count: Count | None, policies: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from time import monotonic
 from typing import Any, Final, NoReturn
 
@@ -11,13 +11,26 @@ import structlog
 
 from shared.engine.epoch import EpochLoop
 from shared.engine.waiting import WAITING_FOR_RECORDS
-from shared.runtime.kafka_offsets import LogEnds
+from shared.runtime.kafka_offsets import BrokerError, LogEnds
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
 
 LOOK_SECONDS: Final = 0.1
 WATCH_SECONDS: Final = 5.0
 RECOVERY_STILL_SECONDS: Final = 90.0
+
+
+async def once_answered(look: Callable[[], Awaitable[None]], pause_seconds: float = WATCH_SECONDS) -> None:
+    """Look at something on the broker; where it does not answer, again after a while, for ever.
+
+    Who watches only must not end the process: whether a silent broker does is decided where work waits for it.
+    """
+    while True:
+        try:
+            return await look()
+        except BrokerError as error:
+            structlog.get_logger("watch").warning("the broker does not answer", error=type(error).__name__)
+        await asyncio.sleep(pause_seconds)
 
 
 async def require_visible(settings: Settings, partitions: Iterable[tuple[str, int]]) -> None:
