@@ -15,6 +15,7 @@ from faust.sensors import Monitor
 from shared.contract.ticks import TimeMode
 from shared.engine.census import Count
 from shared.engine.processor import Processor
+from shared.runtime.assignor import WholeAssignor
 from shared.runtime.census import Census
 from shared.runtime.consumer import SCHEME
 from shared.runtime.health import HealthListener
@@ -171,6 +172,7 @@ def create_app(
 _FAUST: Final[dict[str, Any]] = {
     "TableManager": EpochTableManager,
     "Monitor": SilentMonitor,
+    "PartitionAssignor": WholeAssignor,
     "store": "rocksdb://",
     "key_serializer": "raw",
     "value_serializer": "raw",
