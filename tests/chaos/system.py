@@ -265,10 +265,22 @@ class System:
 
     async def flow(self, seconds: float, services: Iterable[str] = SERVICES) -> None:
         """Wait until everybody has applied a tick that was not written yet, and so all facts that lie there now."""
-        chosen = tuple(services)
-        wall = self.mode is TimeMode.WALL
-        target = now_ms() if wall else await self.newest() + 2 * HOUR_MS
-        await self.until(lambda: self.reached(target, chosen), seconds, f"all of {', '.join(chosen)} at {target}")
+        chosen, end = tuple(services), monotonic() + seconds
+        target = now_ms() if self.mode is TimeMode.WALL else await self._newest_told(seconds) + 2 * HOUR_MS
+        left = max(0.0, end - monotonic())
+        await self.until(lambda: self.reached(target, chosen), left, f"all of {', '.join(chosen)} at {target}")
+
+    async def _newest_told(self, seconds: float) -> int:
+        """Return the newest tick that anybody reports, as soon as anybody does: a broker may still be coming up."""
+        told = 0
+
+        async def somebody_tells() -> bool:
+            nonlocal told
+            told = await self.newest()
+            return told > 0
+
+        await self.until(somebody_tells, seconds, "somebody reports a tick")
+        return told
 
     async def all_run(self) -> None:
         """Wait until every process that is wanted is there: a supervisor may still be about to start one."""
