@@ -33,6 +33,7 @@ from shared.contract.requests import (
     ReportChanged,
     StageChanged,
 )
+from shared.simulation.checkers.spool_rows import author
 
 ECHOES: Final = (ContactAnswered, ContactOutcome, ClearanceAnswered, PersonHoldForwarded, LoanLinked)
 """What one of our services tells another of what is already told: shown on request only."""
@@ -170,9 +171,9 @@ def _usable(case: Case, reader: Reader) -> list[str]:
 
 
 def _who(entry: Entry) -> str:
-    source = entry.envelope.source
-    if entry.is_ours and source.startswith("/duecourse/"):
-        return source.split("/")[2]
+    service = author(entry.envelope.source)
+    if entry.is_ours and service is not None:
+        return service[0]
     return _teller(entry.record.coordinates)
 
 

@@ -23,6 +23,7 @@ from shared.contract.topics import RATE_LIMITER
 from shared.kernel.business_days import BusinessCalendar
 from shared.simulation.checkers.chronicle import Chronicle, Entry, Ticks
 from shared.simulation.checkers.ledger import Known, Ledger, Position, business_day
+from shared.simulation.checkers.spool_rows import author
 from shared.simulation.checkers.verdict import Findings, Verdict
 
 REMOVING = (RepaymentReceived, HoldPlaced, PromiseMade, LoanClosed, InstalmentCancelled)
@@ -106,8 +107,8 @@ def _due(chronicle: Chronicle, permit: Entry[PermitGranted], source: str, at: in
     """Return when the permit must be withdrawn at the latest; None where the gate had not come so far."""
     partition = permit.record.partition
     due = heard_at(chronicle.ticks[BORROWER_CLOCK, partition], source, at)
-    service, _, asked = source.removeprefix("/duecourse/").partition("/")
-    told = not asked.isdigit() or chronicle.standing.has_applied((service, int(asked)), at)
+    asked = author(source)
+    told = asked is None or chronicle.standing.has_applied(asked, at)
     applied = due is not None and chronicle.standing.has_applied((RATE_LIMITER, partition), due)
     return due if told and applied else None
 

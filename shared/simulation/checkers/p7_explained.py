@@ -33,6 +33,7 @@ from shared.simulation.checkers.local_time import local_moment
 from shared.simulation.checkers.p3_capped import counts
 from shared.simulation.checkers.p4_quiet import is_allowed
 from shared.simulation.checkers.person import Knowledge, Society, days_between, rules_for
+from shared.simulation.checkers.spool_rows import author
 from shared.simulation.checkers.verdict import Findings, Verdict
 
 DECISIONS: Final[tuple[type[Event], ...]] = (
@@ -79,12 +80,14 @@ def check(chronicle: Chronicle, packs: Packs) -> Verdict:
 
 
 def _check_policy(chronicle: Chronicle, entry: Entry[Event], findings: Findings) -> None:
-    named = getattr(entry.data, "policy", None)
-    if named is None:
+    writer, named = author(entry.source), getattr(entry.data, "policy", None)
+    if writer is None:
+        findings.violated(entry.where, f"none of our services decided it: its source is {entry.source}")
+    if writer is None or named is None:
         return
-    _, _, service, partition = entry.source.split("/")
+    service, partition = writer
     clock = BORROWER_CLOCK if service == RATE_LIMITER else LOAN_CLOCK
-    tick = chronicle.tick_of(clock, int(partition), entry.at)
+    tick = chronicle.tick_of(clock, partition, entry.at)
     what = "it was decided at an instant that is no tick" if tick is None else f"policy {named} was not in force"
     findings.require(that=tick is not None and tick.policy == named, where=entry.where, what=what)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from hashlib import blake2b
 from pathlib import Path
@@ -27,7 +27,7 @@ from shared.engine.quarantine import SERVICE_HEADER
 from shared.engine.store import PROGRESS_KEY
 from shared.simulation.checkers.households import Households, others_named, subject_of, subject_of_letter
 from shared.simulation.checkers.spool_rows import DIGITS_MAX, Said, TickSeen, author, clock_of
-from shared.simulation.checkers.standing import Standing
+from shared.simulation.checkers.standing import Share, Standing
 from shared.simulation.log import CHANGELOG
 
 ROWS_AT_ONCE: Final = 500
@@ -197,8 +197,15 @@ class Spool:
         if self._standing is None:
             shares = {(service, part): decode_progress(value) for service, part, value in self.progresses(PROGRESS_KEY)}
             unapplied = {share: self._unapplied_from(share[1], progress) for share, progress in shares.items()}
-            self._standing = Standing(shares, {share: at for share, at in unapplied.items() if at is not None})
+            bounds = {share: at for share, at in unapplied.items() if at is not None}
+            self._standing = Standing(shares, bounds, self._spoken_from(shares))
         return self._standing
+
+    def _spoken_from(self, shares: Mapping[Share, Progress]) -> int | None:
+        """Return the first tick at which a share said something after its changelog had been read."""
+        query = "SELECT MIN(at) FROM records WHERE service = ? AND source = ? AND at > ?"
+        found = [self._database.execute(query, (*share, shares[share].at)).fetchone()[0] for share in shares]
+        return min((at for at in found if at is not None), default=None)
 
     def _unapplied_from(self, partition: int, progress: Progress) -> int | None:
         """Return the first tick that covers a record which the share has not applied; None where there is none."""
@@ -269,7 +276,7 @@ class Spool:
         met: set[tuple[str, int, int]] = set()
         found: list[Recorded] = []
         for *row, at, service, source in self._database.execute(query, (from_at,)):
-            if service in SERVICES and at is not None and self.standing().is_later((service, source), at):
+            if service in SERVICES and at is not None and self.standing().is_left_out((service, source), at):
                 continue
             record = _recorded(row)
             found.append(record)

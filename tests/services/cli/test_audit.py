@@ -79,10 +79,11 @@ def _told(folder: Path, records: Iterable[Recorded]) -> tuple[str, dict[str, lis
     return out.getvalue(), found
 
 
-def _forged(permit: Recorded, offset: int, permit_id: str, event_id: str) -> Recorded:
+def _forged(permit: Recorded, offset: int, permit_id: str, event_id: str, source: str = "") -> Recorded:
     """The permit once more, under other ids, as a foreign writer would put it at the end of the gate's topic."""
     document = json.loads(permit.value or b"")
     document |= {"id": event_id, "data": document["data"] | {"permit_id": permit_id}}
+    document |= {"source": source} if source else {}
     return replace(permit, offset=offset, value=json.dumps(document).encode())
 
 
@@ -123,3 +124,17 @@ def test_a_broken_promise_about_a_decision_of_ours_is_told_with_the_events_id(tm
     _, found = _told(tmp_path, (record for record in played.world.log if record != gone.record))
     leads = {(line["where"], line.get("id")) for line in found["P5"]}
     assert (permit.record.coordinates, permit.id) in leads
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["/rate_limiter/0", "x", "/duecourse/rate_limiter/x", "/duecourse/rate_limiter/²", "/duecourse/nobody/1", "urn:a"],
+)
+@pytest.mark.usefixtures("_one_key")
+def test_what_a_stranger_wrote_on_our_topics_breaks_a_promise_and_no_audit(tmp_path: Path, source: str) -> None:
+    """A decision whose source is none of our services is a violation with its place, whatever the source looks like."""
+    played = twenty_days()
+    permit = next(entry for entry in played.chronicle.of(PermitGranted))
+    forged = _forged(permit.record, 10**6, "forged", "forged", source)
+    _, found = _told(tmp_path, [*played.world.log, forged])
+    assert forged.coordinates in {line["where"] for line in found["P7"]}

@@ -12,6 +12,7 @@ import pytest
 from shared.contract.outreach import OUTREACH, PermitGranted
 from shared.contract.recorded import Recorded
 from shared.contract.ticks import LOAN_CLOCK
+from shared.contract.topics import SERVICES
 from shared.engine.epoch import Deployment
 from shared.kernel.zones import DAY_MS, HOUR_MS
 from shared.simulation import checkers
@@ -156,6 +157,21 @@ def test_a_log_that_grew_while_it_was_read_accuses_nobody() -> None:
         with spooled(records) as spool:
             verdicts = check_spool(spool, _build(whole_story()))
         assert [(str(verdict), verdict.violations) for verdict in verdicts if not verdict.kept] == []
+
+
+@pytest.mark.parametrize("first", SERVICES)
+def test_changelogs_that_were_read_one_after_the_other_accuse_nobody(first: str) -> None:
+    """What a service decided after an answer of another, whose changelog had been read before that, names its cause."""
+    end = whole_story().scenario.setting.end_ms
+
+    def was_read(record: Recorded) -> bool:
+        days = 12 if record.topic == first + CHANGELOG else 1
+        return not record.topic.endswith(CHANGELOG) or record.appended_ms <= end - days * DAY_MS
+
+    with spooled(record for record in whole_story().world.log if was_read(record)) as spool:
+        verdicts = check_spool(spool, _build(whole_story()))
+    assert [(str(verdict), verdict.violations[:3]) for verdict in verdicts if verdict.violated] == []
+    assert all(verdict.cases for verdict in verdicts if verdict.promise != "P6")
 
 
 def test_what_a_stopped_service_had_said_is_still_judged() -> None:
