@@ -25,18 +25,21 @@ from shared.contract.outcomes import Outcome, OutreachOutcome
 from shared.contract.outreach import OUTREACH, PermitGranted
 from shared.contract.people import BorrowerProfile
 from shared.contract.repayments import REPAYMENTS
+from shared.domain.policy import default_directory
 from shared.kernel.ids import derive_id
 from shared.kernel.zones import DAY_MS, HOUR_MS
 from shared.runtime.records import Deployment, publisher, read_records
 from shared.runtime.system_clock import now_ms
 from shared.simulation.desk import publication
+from tests.drills.limits import ProcessorLimit
 from tests.drills.traffic import House, Member, garbage
 
 LIVES_SECONDS = 8.0
 JOINS_SECONDS = 20.0
 SETTLES_SECONDS = 15.0
-STANDS_SECONDS, GOES_SECONDS = 0.95, 0.08
-IMPORTED = 45_000
+SHARE_OF_A_CORE = 0.06
+LOOKS_SECONDS = 1.0
+IMPORTED = 80_000
 
 
 @dataclass
@@ -121,17 +124,14 @@ async def end_crash_loop(scene: Scene) -> None:
 
 
 def slow_import(name: str, facts: Callable[[int], Event]) -> Act:
-    """Give a process a twelfth of a core, and import more than it can then apply in minutes."""
+    """Give a process a sixteenth of a core, and import more than it can then apply in minutes."""
 
     async def slow(member: Member) -> None:
-        try:
+        with ProcessorLimit(name, SHARE_OF_A_CORE) as limit:
             while True:
-                member.signal(signal.SIGSTOP)
-                await asyncio.sleep(STANDS_SECONDS)
-                member.signal(signal.SIGCONT)
-                await asyncio.sleep(GOES_SECONDS)
-        finally:
-            member.signal(signal.SIGCONT)
+                if member.process is not None and member.runs:
+                    limit.hold(member.process.pid)
+                await asyncio.sleep(LOOKS_SECONDS)
 
     async def act(scene: Scene) -> None:
         scene.left["background"] = asyncio.create_task(slow(scene.house.members[name]))
@@ -235,6 +235,27 @@ async def end_other_build(scene: Scene) -> None:
     await restart("escalation", scene, {})
 
 
+async def lack_the_policy(scene: Scene) -> None:
+    """Let a service have another policy than the ticks name, as after a roll-out that left it out."""
+    member = scene.house.members["escalation"]
+    scene.left["arguments"] = member.arguments
+    member.arguments = [*member.arguments, "--policy", str(_other_policy(scene.house.folder / "other-policy"))]
+    await restart("escalation", scene, {})
+
+
+def _other_policy(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    for file in Path(str(default_directory())).glob("*.toml"):
+        (folder / file.name).write_text(file.read_text() + "# an older wording\n")
+    return folder
+
+
+async def install_the_policy(scene: Scene) -> None:
+    """Give it the policy in force."""
+    scene.house.members["escalation"].arguments = scene.left.pop("arguments")
+    await restart("escalation", scene, {})
+
+
 async def forge_permit(scene: Scene) -> None:
     """Write onto the gate's topic what only the gate may: a permit that was granted before, once more."""
     async with aclosing(read_records(scene.deployment, [OUTREACH])) as records:
@@ -311,6 +332,8 @@ FAULTS: dict[str, Act] = {
     "full speed": end_background,
     "the clock's machine steps": clock_that_will_step,
     "step the clock back": step_back,
+    "escalation lacks the policy in force": lack_the_policy,
+    "install the policy": install_the_policy,
     "garbage": throw_garbage,
     "discard dead letters": discard_dead_letters,
     "open transaction": open_transaction,
