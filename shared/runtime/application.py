@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 
 import faust
 import structlog
+from aiokafka.errors import KafkaError
 from faust.sensors import Monitor
 
 from shared.contract.ticks import TimeMode
@@ -27,6 +28,7 @@ from shared.runtime.past_ends import PastEnds
 from shared.runtime.private_attributes import shorten_concurrent_backoff
 from shared.runtime.readiness import obstacle
 from shared.runtime.recovery import EpochTable, EpochTableManager
+from shared.runtime.refusals import reason_of_error
 from shared.runtime.settings import Settings
 from shared.runtime.shell import Shell
 from shared.runtime.startup_checks import require_assertions, require_topics
@@ -276,6 +278,16 @@ def _note_clean_end(app: ServiceApp) -> None:
         structlog.get_logger("service").warning("clean end not noted", why=error.strerror)
 
 
+def doubt_the_silent(end: SystemExit) -> None:
+    """Stop by name where Faust's worker ends because the broker did not answer one of its own parts.
+
+    It ends with exit code 1 for any error, and that code is for mistakes of ours.
+    """
+    if isinstance(end.__context__, KafkaError):
+        reason = reason_of_error(end.__context__, StopReason.DOUBT)
+        stop(reason, f"the broker did not answer: {type(end.__context__).__name__}")
+
+
 def run_app(app: ServiceApp) -> NoReturn:
     """Run the service until it is told to end; only a clean end makes its local store trusted at the next start."""
     tell_the_uncaught()
@@ -286,6 +298,7 @@ def run_app(app: ServiceApp) -> NoReturn:
     except SystemExit as end:
         if not end.code:
             _note_clean_end(app)
+        doubt_the_silent(end)
         raise
     finally:
         if app.health is not None:
