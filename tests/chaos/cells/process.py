@@ -12,11 +12,12 @@ from shared.runtime.crash_points import CrashPoint
 from shared.runtime.stop import StopReason
 from tests.chaos.cell import Cell, Group, NotMet, cell, in_wall_time, register
 from tests.chaos.member import CRASH_AT, PAUSE_AT, Member
-from tests.chaos.system import START_SECONDS, Broken, System, at_work
+from tests.chaos.system import PARTITIONS, START_SECONDS, Broken, System, at_work
 
 AGAIN = "a supervisor starts it again"
-ONCE = frozenset({CrashPoint.AFTER_FENCE, CrashPoint.AFTER_RECOVERY})
 PASSAGES_MAX = 5
+SELDOM_PASSED = {CrashPoint.AFTER_FENCE: PARTITIONS, CrashPoint.AFTER_RECOVERY: 1}
+"""Fenced is each partition, recovered are all at once; a lonely instance does neither again."""
 DOWN_SECONDS = 15.0
 TAKEOVER_SECONDS = 90.0
 END_OF_ZOMBIE_SECONDS = 40.0
@@ -35,7 +36,7 @@ async def kill_at_any_moment(system: System, dice: Random) -> None:
 async def die_at(point: CrashPoint, system: System, dice: Random) -> None:
     """Start a service so that it dies at a step of its commit sequence, and wait until it does."""
     member = system.pick(dice)
-    passage = dice.randint(1, 2) if point in ONCE else dice.randint(1, PASSAGES_MAX)
+    passage = dice.randint(1, SELDOM_PASSED.get(point, PASSAGES_MAX))
     member.once = {CRASH_AT: f"{point.value}:{passage}"}
     ends = len(member.ends) + 2
     await member.end(SIGKILL)
