@@ -99,7 +99,7 @@ class Ledger:
             mine = self.of(name)
             mine.met, mine.clean = mine.met + count.met, mine.clean + count.clean
             mine.failures += count.failures
-            mine.last_seed = max((s for s in (mine.last_seed, count.last_seed) if s is not None), default=None)
+            mine.last_seed = count.last_seed if count.met else mine.last_seed
         for promise, cases in other.tried.items():
             self.tried[promise] = self.tried.get(promise, 0) + cases
 
