@@ -191,11 +191,13 @@ class Conductor:
         return tick
 
     def is_current(self, at: int, now_ms: int) -> bool:
-        """Whether a tick may still be written: in true time it tells the time, whoever decided on it and then slept.
+        """Whether a tick may be written at `now_ms` (0: not known): in true time it tells the time, late or early.
 
-        That no tick is newer says little: after an outage of the clock the newest one is as old as the outage.
+        Late, where somebody decided on it and then slept: that no tick is newer says little, after an outage of the
+        clock the newest one is as old as the outage. Early, where somebody's own time is back: to a clock that was
+        started two days back, the last tick of another, long gone, would be of the future for ever.
         """
-        return self.plan.simulation is not None or now_ms - at <= self.plan.freshness_ms
+        return self.plan.simulation is not None or not now_ms or abs(now_ms - at) <= self.plan.freshness_ms
 
     def silent_pairs(self, elapsed_ms: int) -> tuple[str, ...]:
         """Return the `service/partition` pairs that have left a tick unanswered for longer than `patience`."""

@@ -100,6 +100,8 @@ def test_a_tick_is_looked_at_again_before_it_is_written():
     conductor = wall(everybody(T))
     assert conductor.is_current(T, T + FRESHNESS_MS)
     assert not conductor.is_current(T, T + FRESHNESS_MS + 1)
+    assert conductor.is_current(T, T - FRESHNESS_MS)
+    assert not conductor.is_current(T, T - FRESHNESS_MS - 1), "whose own time is two days back tells no tick of today"
     simulated = Conductor(Plan(1, 1, simulation=Simulation(T, T, 1)))
     assert simulated.is_current(T, T + 3_600_000)
 
