@@ -248,7 +248,7 @@ class System:
 
     async def progress(self, service: str) -> list[int]:
         """Return the last tick that a service reports, by partition; 0 where nothing is known or nobody answers."""
-        clock = BORROWER_CLOCK if service == RATE_LIMITER else LOAN_CLOCK
+        clock = BORROWER_CLOCK if service in {RATE_LIMITER, OUTSIDE} else LOAN_CLOCK
         try:
             found = await self._groups.of(self.settings.group(service), self.settings.topic(clock), PARTITIONS)
         except BrokerError:
@@ -268,7 +268,12 @@ class System:
         chosen, end = tuple(services), monotonic() + seconds
         target = now_ms() if self.mode is TimeMode.WALL else await self._newest_told(seconds) + 2 * HOUR_MS
         left = max(0.0, end - monotonic())
-        await self.until(lambda: self.reached(target, chosen), left, f"all of {', '.join(chosen)} at {target}")
+        try:
+            await self.until(lambda: self.reached(target, chosen), left, f"all of {', '.join(chosen)} at {target}")
+        except Broken as broken:
+            asked = (*SERVICES, *((OUTSIDE,) if self.mode is TimeMode.SIMULATED else ()))
+            told = {name: await self.progress(name) for name in asked}
+            raise Broken(f"{str(broken).replace(chr(10), f'; reported are {told}' + chr(10), 1)}") from broken
 
     async def _newest_told(self, seconds: float) -> int:
         """Return the newest tick that anybody reports, as soon as anybody does: a broker may still be coming up."""
