@@ -111,6 +111,14 @@ OVERVIEW = Board(
             curves("Blocked by rule", "Which rules stood against wishes.", "ops", (per_second("blocked_by_rule_total", "rule") + " > 0", "{{rule}}"), stacked=True),
             curves("Wishes waiting", "Requests that wait at the gate, by class.", "short", (f"sum by (contact_class) ({m('requests_pending')})", "{{contact_class}}"), stacked=True),
         )),
+        ("Gateways", (
+            curves("Permits open", "Permits that may still be used, by channel; one that only grows has a gateway that tells nothing.", "short",
+                   (f"sum by (channel) ({m('permits_open')})", "{{channel}}"), stacked=True),
+            curves("Outcomes told", "What gateways and agencies said of contacts, per second; none while permits are granted is GatewaysSilent.", "ops",
+                   (per_second("facts_total", "verdict", GATE + ', topic="outreach.outcomes"'), "{{verdict}}"), stacked=True),
+            curves("Permits that expired", "Ended without a word of their gateway, per second: each counts as a contact.", "ops",
+                   (per_second("outreach_decisions_total", "decision", 'decision="expired"') + " or label_replace(vector(0), 'decision', 'expired', '', '')", "{{decision}}")),
+        )),
         ("The book", (
             curves("Open loans by rung", "Counted by the census of the store.", "short", (f"sum by (stage) ({m('loans')})", "{{stage}}"), stacked=True),
             figure("Overdue by currency", "Whole units of each currency, for reading only.", "short", f"sum by (currency) ({m('overdue_amount')})", width=8),

@@ -108,10 +108,9 @@ async def run(only: Sequence[str], folder: Path) -> dict[str, Outcome]:
         house.start()
         lasting = [member.port for name, member in house.members.items() if name not in house.down]
         watch = start_watch(folder, lasting, alerts, stack)
-        scene = Scene(house)
+        scene = Scene(house, gateways=asyncio.create_task(gateways(settings)))
         tasks = [
             asyncio.create_task(Lenders(scene.deployment).run(first=50, per_second=1.0)),
-            asyncio.create_task(gateways(settings)),
             asyncio.create_task(mend(house)),
         ]
         await asyncio.sleep(WARM_SECONDS)
@@ -120,7 +119,7 @@ async def run(only: Sequence[str], folder: Path) -> dict[str, Outcome]:
         for group in chosen:
             awaited |= await drill(group, scene, watch)
         outcomes = {name: await task for name, task in awaited.items()}
-        await until_cancelled(*tasks)
+        await until_cancelled(*tasks, scene.gateways)
     return outcomes
 
 

@@ -32,7 +32,7 @@ from shared.runtime.records import Deployment, publisher, read_records
 from shared.runtime.system_clock import now_ms
 from shared.simulation.desk import publication
 from tests.drills.limits import ProcessorLimit
-from tests.drills.traffic import House, Member, garbage
+from tests.drills.traffic import House, Member, garbage, gateways, until_cancelled
 
 LIVES_SECONDS = 8.0
 JOINS_SECONDS = 20.0
@@ -48,6 +48,7 @@ class Scene:
 
     house: House
     left: dict[str, Any] = field(default_factory=dict)
+    gateways: asyncio.Task[None] | None = None
 
     @property
     def deployment(self) -> Deployment:
@@ -256,6 +257,17 @@ async def install_the_policy(scene: Scene) -> None:
     await restart("escalation", scene, {})
 
 
+async def silence_gateways(scene: Scene) -> None:
+    """Let all gateways go away, and nobody say what became of permits."""
+    if scene.gateways is not None:
+        await until_cancelled(scene.gateways)
+
+
+async def bring_gateways_back(scene: Scene) -> None:
+    """Start them again; they act on the permits that they find."""
+    scene.gateways = asyncio.create_task(gateways(scene.house.settings))
+
+
 async def forge_permit(scene: Scene) -> None:
     """Write onto the gate's topic what only the gate may: a permit that was granted before, once more."""
     async with aclosing(read_records(scene.deployment, [OUTREACH])) as records:
@@ -334,6 +346,8 @@ FAULTS: dict[str, Act] = {
     "step the clock back": step_back,
     "escalation lacks the policy in force": lack_the_policy,
     "install the policy": install_the_policy,
+    "gateways fall silent": silence_gateways,
+    "gateways speak again": bring_gateways_back,
     "garbage": throw_garbage,
     "discard dead letters": discard_dead_letters,
     "open transaction": open_transaction,
