@@ -33,7 +33,7 @@ GARBAGE_EVERY_SECONDS = 7.0
 UNREADABLE = "unreadable"
 """The loan whose repayments nobody can read."""
 QUIET_WITHIN_SECONDS = 0.2
-MOMENT_SECONDS_MIN = 0.5
+MOMENT_SECONDS_MIN = 0.8
 """A simulated step takes at least this long, so that faults meet working processes and not a busy machine."""
 
 

@@ -191,7 +191,7 @@ class System:
             return ["--interval-ms", str(self._interval_ms)]
         setting = self._setting
         days = ["--from", format_instant(setting.start_ms), "--until", format_instant(setting.end_ms)]
-        return [*days, "--gateways", OUTSIDE, "--poll-ms", "5"]
+        return [*days, "--gateways", OUTSIDE, "--poll-ms", "50"]
 
     @property
     def _setting(self) -> Setting:
