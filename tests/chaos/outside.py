@@ -27,6 +27,8 @@ from tests.drills.traffic import Lenders, garbage, gateways
 
 OUTSIDE = "outside"
 RETRY_SECONDS = 0.5
+STILL_SECONDS_MAX, GIVEN_UP_SECONDS = 20.0, 3.0
+"""A client that a broker's death has left hanging is given up, as a supervisor would do with its process."""
 LOANS_AT_FIRST = 30
 LOANS_PER_SECOND = 1.0
 GARBAGE_EVERY_SECONDS = 7.0
@@ -54,16 +56,23 @@ class Simulated:
         self._lender, self._gateway = scenario.lender(), scenario.gateway()
         self._heard: dict[tuple[str, int], int] = {}
         self._unsaid: deque[Publication] = deque()
-        self._thought_of = 0
+        self._thought_of = self._answered = 0
         self.quiet = False
 
     async def run(self) -> None:
-        """Answer tick after tick."""
+        """Answer tick after tick; whoever stands still, though perhaps for want of ticks, is begun anew."""
         while True:
+            answering, answered = asyncio.create_task(self._answer_moments()), -1
             try:
-                await self._answer_moments()
-            except KafkaError:
-                await asyncio.sleep(RETRY_SECONDS)
+                while not answering.done() and answered != self._answered:
+                    answered = self._answered
+                    await asyncio.wait([answering], timeout=STILL_SECONDS_MAX)
+            finally:
+                answering.cancel()
+            await asyncio.wait([answering], timeout=GIVEN_UP_SECONDS)
+            if answering.done() and not answering.cancelled() and not isinstance(answering.exception(), KafkaError):
+                answering.result()
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _answer_moments(self) -> None:
         reads = (OUTREACH, OUTCOMES)
@@ -76,6 +85,7 @@ class Simulated:
                     await outside.publish(said.topic, said.key, said.value, said.headers, said.partition)
                     self._unsaid.popleft()
                 await outside.answer(moment)
+                self._answered = moment.at
                 await asyncio.sleep(MOMENT_SECONDS_MIN)
 
     def _think(self, moment: Moment) -> None:
