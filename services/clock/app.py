@@ -149,8 +149,9 @@ class ClockApp:
     async def _probe(self) -> None:
         """Learn the broker's time before the first tick, by a tick that never advances and so is ignored by all."""
         probe = Tick(at=PROBE_AT, barriers={}, policy=self._policy)
+        asked = elapsed_ms()
         appended = await self._writer.write(LOAN_CLOCK, [(0, probe)])
-        self._time.saw_append(appended, elapsed_ms())
+        self._time.saw_append(appended, asked, elapsed_ms())
 
     def _look_at_time(self, now: int) -> None:
         """Judge one reading of the time of day; a tick tells this one and no other."""
@@ -253,8 +254,9 @@ class ClockApp:
         ticks = [(partition, tick) for partition, tick in ticks if self.conductor.is_current(tick.at, now_ms())]
         if not ticks:
             return
+        asked = elapsed_ms()
         appended = await self._writer.write(topic, ticks)
-        self._time.saw_append(appended, elapsed_ms())
+        self._time.saw_append(appended, asked, elapsed_ms())
         for partition, tick in ticks:
             self._saw(topic, partition, tick)
         self.metrics.wrote(stage, max(tick.at for _, tick in ticks), len(ticks))

@@ -109,7 +109,7 @@ class ClockMachine:
         event_id = derive_id("clock", topic, str(partition), tick.at)
         value = encode(Envelope(event_id, SOURCE, tick.TYPE, tick, time_ms=tick.at))
         log.append(topic, partition, None, value, (), log.now_ms)
-        self._time.saw_append(log.now_ms, self._elapsed_ms)
+        self._time.saw_append(log.now_ms, self._elapsed_ms, self._elapsed_ms)
 
     def _tail(self) -> None:
         """Read what every clock wrote: this one goes on from the newest tick of all."""

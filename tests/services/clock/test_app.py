@@ -23,7 +23,7 @@ class Recording(ClockApp):
         self.written: list[int] = []
 
     async def _probe(self) -> None:
-        self._time.saw_append(NOW, app.elapsed_ms())
+        self._time.saw_append(NOW, app.elapsed_ms(), app.elapsed_ms())
 
     async def _write_loan(self, due: LoanTick) -> None:
         self.written.append(due.at)

@@ -2,7 +2,7 @@ import pytest
 
 from shared.contract.requests import ESCALATIONS
 from shared.engine.conductor import FRESHNESS_MS, BorrowerTick, Conductor, LoanTick, Plan, PlannedSilence, Simulation
-from shared.engine.true_time import TrueTime
+from shared.engine.true_time import TOLERANCE_MS, TrueTime
 
 SERVICES = ("reminder", "escalation")
 WALL = Plan(2, 1, loan_groups=SERVICES)
@@ -227,7 +227,7 @@ def test_a_wall_clock_that_jumps_is_not_believed_until_it_is_back(step):
 def test_a_wall_clock_far_from_the_brokers_is_not_believed():
     """The broker's append time is the third witness."""
     time = TrueTime()
-    time.saw_append(T, 0)
+    time.saw_append(T, 0, 0)
     assert time.disagreement(T + 4000, 0) is None
     assert "broker" in (fresh_witness(T).disagreement(T + 6000, 0) or "")
 
@@ -235,5 +235,22 @@ def test_a_wall_clock_far_from_the_brokers_is_not_believed():
 def fresh_witness(at):
     """Return a fresh witness that has seen one append."""
     time = TrueTime()
-    time.saw_append(at, 0)
+    time.saw_append(at, 0, 0)
     return time
+
+
+def test_an_answer_that_was_read_late_is_no_witness_against_the_clock():
+    """A clock that stood still before it read the broker's answer goes on: the broker's time is not that of reading."""
+    for wrong_ms, believed in ((0, True), (TOLERANCE_MS + 1, False), (-TOLERANCE_MS - 1, False)):
+        time = fresh_witness(T)
+        time.saw_append(T + 1_000, 1_000, 13_000)
+        assert (time.disagreement(T + 13_000 + wrong_ms, 13_000) is None) is believed
+
+
+def test_even_a_slow_first_answer_tells_a_false_day():
+    """Where nothing better is known, the broker's stamp lies somewhere between question and answer."""
+    time = TrueTime()
+    time.saw_append(T, 0, 12_000)
+    assert "broker" in (time.disagreement(T + 172_800_000, 12_000) or "")
+    assert "broker" in (time.disagreement(T - TOLERANCE_MS - 1, 12_000) or "")
+    assert time.disagreement(T + 12_000, 12_000) is None
