@@ -17,7 +17,6 @@ from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.types import TP
 
-from shared.runtime.crash_points import CrashPoint
 from shared.runtime.metric_catalogue import RECOVERED
 from shared.runtime.private_attributes import buffered_partitions, database_of, offset_key_of, start_fetcher
 from shared.runtime.stop import StopReason, stop
@@ -109,7 +108,6 @@ class EpochRecovery(Recovery):  # type: ignore[misc]
         app, consumer = self.app, self.app.consumer
         consumer.stop_flow()
         self._armed = False
-        app.shell.crash_points.pass_by(CrashPoint.AFTER_RECOVERY)
         await app.on_rebalance_complete.send()
         self._set_recovery_ended()
         await asyncio.gather(

@@ -30,7 +30,7 @@ from shared.engine.progress import (
 )
 from shared.engine.store import PROGRESS_KEY
 from shared.runtime.control import read_control
-from shared.runtime.crash_points import CrashPoints
+from shared.runtime.crash_points import CrashPoint, CrashPoints
 from shared.runtime.kafka_offsets import LogEnds
 from shared.runtime.log_redaction import name_of
 from shared.runtime.metric_catalogue import REBALANCE_SECONDS, RECOVERY_SECONDS
@@ -125,6 +125,7 @@ class Shell:
 
     async def place(self, partitions: Iterable[int]) -> None:
         """Find out where each partition goes on, and seek its inputs there."""
+        self.crash_points.pass_by(CrashPoint.AFTER_RECOVERY)
         owned = list(partitions)
         tps = [TP(name, partition) for name in self._logical for partition in owned]
         async with LogEnds(self.settings.broker, uncommitted=False) as ends:
@@ -132,8 +133,12 @@ class Shell:
         self.metrics.board.observe(RECOVERY_SECONDS, monotonic() - self._fenced_since)
         quarantined = (await read_control(self.settings)).quarantined(self.processor.name)
         self.deployment = passing_by(self.deployment, quarantined)
-        await self._require_unborn(owned, logs)
-        self._placed = {partition: self._new_loop(partition, logs) for partition in owned if partition in self.workers}
+        try:
+            await self._require_unborn(owned, logs)
+            self._placed = {p: self._new_loop(p, logs) for p in owned if p in self.workers}
+        except ChangelogLost as error:
+            await self._require_owner(owned)
+            stop(StopReason.CHANGELOG_LOST, str(error))
         await require_places(self.settings, self._next_places(self._placed))
         await self._seek(self._placed)
 
@@ -149,7 +154,7 @@ class Shell:
             require_history(progress, self.processor.clock, starts)
             require_readable(progress, len(self.processor.upgrades) + 1)
         except ChangelogLost as error:
-            stop(StopReason.CHANGELOG_LOST, f"partition {partition}: {error}")
+            raise ChangelogLost(f"partition {partition}: {error}") from error
         except HistoryLost as error:
             stop(StopReason.HISTORY_LOST, f"partition {partition}: {error}")
         except StateTooNew as error:
@@ -171,15 +176,24 @@ class Shell:
         return Reported(parsed[0], parsed[1], clock_offset, offsets)
 
     async def _require_unborn(self, owned: Iterable[int], logs: Logs) -> None:
-        """Stop before a second birth: who has said something has lost its memory, if neither log nor group has it."""
+        """Refuse a second birth: who has said something has lost its memory, if neither log nor group has it."""
         new = {p for p in owned if self.store_of(p).get(PROGRESS_KEY) is None and self._reported(p, logs) is None}
         if not new:
             return
         where = Where(self.settings.broker, self.settings.prefix)
         for partition, published in (await read_published(where, self.processor)).items():
             if partition in new and published.said:
-                said = len(published.said)
-                stop(StopReason.CHANGELOG_LOST, f"partition {partition} has said {said} things and knows of none")
+                raise ChangelogLost(f"partition {partition} has said {len(published.said)} things and knows of none")
+
+    async def _require_owner(self, owned: Iterable[int]) -> None:
+        """Stop as fenced where a changelog has grown since it was recovered: what others know there we cannot know."""
+        recovered = self._app.tables.recovery.active_highwaters
+        changelogs = [TP(self.settings.changelog(self.processor.name), partition) for partition in owned]
+        async with LogEnds(self.settings.broker, uncommitted=True) as ends:
+            found = await ends.ends(changelogs)
+        taken = [tp.partition for tp in changelogs if found[tp] - 1 > recovered.get(tp, -1)]
+        if taken:
+            stop(StopReason.FENCED, f"partitions {taken} were taken over before this process knew where to go on")
 
     def _birth(self, partition: int, logs: Logs) -> Progress:
         """Return the progress of a first start; refuse inputs whose history is cut off, unless loans were boarded."""

@@ -86,6 +86,15 @@ class Process:
         self.start()
         return code
 
+    async def ended(self) -> bool:
+        """Whether the process has ended by itself."""
+        return self.popen.poll() is not None
+
+    async def is_paused(self) -> bool:
+        """Whether the process stands still."""
+        status = await asyncio.to_thread(Path(f"/proc/{self.popen.pid}/stat").read_text)
+        return status.rpartition(")")[2].split()[0] == "T"
+
     def lines(self, event: str) -> list[dict[str, Any]]:
         found = []
         for line in self.log.read_text(errors="replace").splitlines():

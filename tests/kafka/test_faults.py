@@ -4,7 +4,6 @@ import asyncio
 import random
 import signal
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -29,11 +28,6 @@ async def ticks_of(house, topic):
     """Return all ticks on a clock topic, in order of partition and offset."""
     envelopes = [decode(topic, r.key, r.value) for log in (await house.read(topic)).values() for r in log]
     return [e.data for e in envelopes if isinstance(e, Envelope)]
-
-
-async def ended(process):
-    """Whether a process has ended."""
-    return process.popen.poll() is not None
 
 
 async def test_killed_and_terminated_with_kept_and_wiped_disks(make_house):
@@ -68,12 +62,12 @@ async def test_killed_at_every_step_of_the_commit_sequence(make_house):
         clock = house.simulated_clock(2_000)
         died = []
         for point in CrashPoint:
-            await house.wait(lambda: ended(reminder), 60)
+            await house.wait(reminder.ended, 60)
             died.append(reminder.popen.wait())
             await house.feed(40)
             passage = 1 if point in {CrashPoint.AFTER_FENCE, CrashPoint.AFTER_RECOVERY} else 4
             reminder.start(DUECOURSE_CRASH_AT=f"{point.value}:{passage}")
-        await house.wait(lambda: ended(reminder), 60)
+        await house.wait(reminder.ended, 60)
         reminder.start(DUECOURSE_CRASH_AT="")
         await house.wait_for_tick(await house.newest_tick() + 3 * HOUR_MS, mending=True)
         clock.kill()
@@ -88,7 +82,7 @@ async def test_a_limiter_dead_in_the_middle_of_a_transaction_does_not_stop_stage
         house.service("reminder")
         limiter = house.service("rate_limiter", DUECOURSE_CRASH_AT="before_commit:5")
         clock = house.clock()
-        await house.wait(lambda: ended(limiter), 120)
+        await house.wait(limiter.ended, 120)
         at = await house.newest_tick()
         await house.feed(100)
         await house.wait_for_tick(at + 3_000, "reminder")
@@ -105,23 +99,18 @@ async def test_a_paused_owner_that_wakes_up_after_a_takeover_changes_nothing(mak
         house.service("rate_limiter")
         zombie = house.service("reminder", "zombie", DUECOURSE_PAUSE_AT="before_commit:6")
         clock = house.clock()
-        await house.wait(lambda: _is_paused(zombie), 60)
+        await house.wait(zombie.is_paused, 60)
         await house.feed(300)
         house.service("reminder", "heir")
         at = await house.newest_tick()
         await house.wait_for_tick(at + 8_000, "reminder")
         zombie.popen.send_signal(signal.SIGCONT)
-        await house.wait(lambda: ended(zombie), 30)
+        await house.wait(zombie.ended, 30)
         await house.feed(100)
         await house.wait_for_tick(await house.newest_tick() + 500)
         clock.kill()
         assert zombie.popen.returncode in {StopReason.FENCED.code, StopReason.DOUBT.code}
         assert (await house.verdict())["outputs"] > 100
-
-
-async def _is_paused(process):
-    status = await asyncio.to_thread(Path(f"/proc/{process.popen.pid}/stat").read_text)
-    return status.rpartition(")")[2].split()[0] == "T"
 
 
 async def test_an_instance_that_joins_and_leaves(make_house):

@@ -12,6 +12,8 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.api import RequestStruct, Response
 from aiokafka.protocol.types import Array, Int8, Int16, Int32, Schema, String
 
+from shared.contract.codec import encode
+from shared.contract.examples import example
 from shared.contract.loans import DUE_DATES
 from shared.contract.requests import REMINDERS
 from shared.contract.ticks import LOAN_CLOCK, PROBE_AT, TimeMode
@@ -26,6 +28,7 @@ from tests.kafka.test_stops import cut, expected, reason_of
 from tests.shared.engine.toy import HOUR_MS, tick
 
 pytestmark = pytest.mark.kafka
+ASKED = "collections.contact.requested.v1"
 TEXT = String("utf-8")
 AUTHORIZED = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -115,6 +118,26 @@ async def remake(house, name):
             return name in await maker.create()
 
     await house.wait(made, 20)
+
+
+async def test_a_partition_taken_over_meanwhile_is_not_a_lost_one(make_house):
+    """What a new owner has said, while this process stood still with what it had recovered, is nobody's loss."""
+    async with make_house(session_timeout_seconds=60.0) as house:
+        still = house.service(REMINDER, DUECOURSE_PAUSE_AT="after_recovery")
+        await house.wait(still.is_paused, 60)
+        said = replace(example(ASKED), source="/duecourse/reminder/0")
+        heir = AIOKafkaProducer(
+            bootstrap_servers=house.settings.broker, transactional_id=house.settings.transactional_id(REMINDER, 0)
+        )
+        await heir.start()
+        async with heir.transaction():
+            await heir.send_and_wait(house.settings.changelog(REMINDER), b"{}", key=b"progress", partition=0)
+            key = said.data.borrower_id.encode()
+            await heir.send_and_wait(house.settings.topic(REMINDERS), encode(said), key=key, partition=0)
+        await heir.stop()
+        still.popen.send_signal(signal.SIGCONT)
+        await house.wait(still.ended, 30)
+        assert still.popen.returncode == StopReason.FENCED.code
 
 
 async def test_history_lost_under_a_reader(make_house):
