@@ -83,7 +83,7 @@ class Chronicle:
         self.records: dict[tuple[str, int], list[Recorded]] = defaultdict(list)
         self._changelogs: list[Recorded] = []
         self.ticks: dict[tuple[str, int], Ticks] = defaultdict(Ticks)
-        self.by_id: dict[str, Entry[Event]] = {}
+        self.by_id: dict[str, list[Entry[Event]]] = defaultdict(list)
         self._by_type: dict[type[Event], list[Entry[Event]]] = defaultdict(list)
         self.stamp: DeploymentStamped | None = None
         for record in records:
@@ -103,7 +103,7 @@ class Chronicle:
     def _take_event(self, record: Recorded, envelope: Envelope) -> None:
         at = record.appended_ms if envelope.time_ms is None else envelope.time_ms
         entry = Entry(record, envelope.id, envelope.source, at, envelope.data, envelope.replaces)
-        self.by_id.setdefault(envelope.id, entry)
+        self.by_id[envelope.id].append(entry)
         self._by_type[type(envelope.data)].append(entry)
         if isinstance(envelope.data, Tick):
             self.ticks[record.topic, record.partition].add(entry)  # type: ignore[arg-type]
@@ -138,6 +138,11 @@ class Chronicle:
         """Return the tick at which the services that read the topic applied the record; None: not yet."""
         clock = LOAN_CLOCK if TOPICS[record.topic].keyed is Keyed.LOAN else BORROWER_CLOCK
         return self.ticks[clock, record.partition].first_above(record.topic, record.offset)
+
+    def known_since(self, entries: Iterable[Entry[Event]]) -> int | None:
+        """Return the first tick at which one of these was applied: what is said again is known, what strays is not."""
+        ticks = (self.known_at(entry.record) for entry in entries if self.is_home(entry.record))
+        return min((at for at in ticks if at is not None), default=None)
 
     def is_home(self, record: Recorded) -> bool:
         """Whether the record lies on its key's partition; one that does not is nobody's fact."""

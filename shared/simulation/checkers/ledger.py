@@ -74,6 +74,8 @@ class Position:
     promises: dict[str, PromiseMade] = field(default_factory=dict)
     calendars: Mapping[str, BusinessCalendar] | None = None
     """The policy's holiday tables; None: due dates that move are not judged."""
+    moved_later: bool = False
+    """Whether anything ever became due later than it had been."""
     doubts: dict[str, int] = field(default_factory=dict)
     """By coordinates of a dead letter about the loan: the tick that buried it."""
 
@@ -94,6 +96,7 @@ class Position:
                 if known is None or known[0] < event.revision:
                     place = (event.revision, event.due_date, event.amounts.total_minor)
                     self.schedule[event.instalment_id] = place
+                    self.moved_later |= known is not None and known[1] < event.due_date
             case InstalmentCancelled():
                 known = self.schedule.get(event.instalment_id)
                 if known is None or known[0] < event.revision:
@@ -286,16 +289,36 @@ class Ledger:
         """Return a loan's facts in the order in which they became known."""
         return self._facts.get(loan_id, ())
 
-    def position(self, loan_id: str, at: int) -> Position:
-        """Return the loan as known at a tick."""
+    def for_month(self, position: Position, loan_id: str, at: int, cutoff: date) -> Position:
+        """Return the loan as known at a tick (its `position`) for the judgement of a month that ended on a day.
+
+        A due date that was moved to a later day after the month had ended is for that month what it was (T-59).
+        """
+        return self.position(loan_id, at, cutoff) if position.moved_later else position
+
+    def position(self, loan_id: str, at: int, cutoff: date | None = None) -> Position:
+        """Return the loan as known at a tick, `cutoff` as in `for_month`."""
         position = Position(calendars=self._calendars)
         position.doubts = {place: since for place, since in self._doubts.get(loan_id, {}).items() if since <= at}
         for known in self._facts.get(loan_id, ()):
             if known.at > at:
                 break
+            former = dict(position.schedule) if _is_over(position, cutoff, known.at) else {}
             position.take(known.entry.data)
+            position.schedule |= {
+                name: (place[0], was[1], place[2])
+                for name, was in former.items()
+                if was[1] < (place := position.schedule[name])[1] < date.max
+            }
             position.doubts.pop(known.entry.replaces or "", None)
         return position
+
+
+def _is_over(position: Position, cutoff: date | None, at: int) -> bool:
+    """Whether a month had ended before a tick; in the hour before its first tick too, which is hard on nobody."""
+    if cutoff is None or position.terms is None:
+        return False
+    return business_day(at - 1, position.terms.accounting_zone, position.terms.cutoff) > cutoff
 
 
 def buried_coordinates(chronicle: Chronicle) -> frozenset[str]:

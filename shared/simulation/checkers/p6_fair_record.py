@@ -59,7 +59,7 @@ def check(
             if chronicle.since is not None and entry.data.notice_permit_id not in {None, *evidence.notices}:
                 findings.left_out()
                 continue
-            _check_adverse(entry, ledger.position(entry.data.loan_id, entry.at), reporting, evidence, findings)
+            _check_adverse(entry, ledger, reporting, evidence, findings)
             _check_holds(entry, evidence, society, findings)
     for loan_id, told in sorted(reports.items()):
         known = sorted({known.at for known in ledger.facts(loan_id) if _is_due(chronicle, known)})
@@ -97,14 +97,17 @@ def _evidence(chronicle: Chronicle) -> _Evidence:
 
 
 def _check_adverse(
-    entry: Entry[ReportChanged], position: Position, reporting: Reporting, evidence: _Evidence, findings: Findings
+    entry: Entry[ReportChanged], ledger: Ledger, reporting: Reporting, evidence: _Evidence, findings: Findings
 ) -> None:
     report, where = entry.data, entry.where
+    known_then = ledger.position(report.loan_id, entry.at)
+    rules = _rules(known_then, reporting)
+    day = cutoff_date(rules, report.month)
+    position = ledger.for_month(known_then, report.loan_id, entry.at, day)
 
     def require(what: str, *, that: bool) -> None:
         findings.require(that=that, where=where, what=f"{report.action} {report.month} {report.code}: {what}")
 
-    rules = _rules(position, reporting)
     _check_notice(entry, rules, evidence, require)
     known, answer = evidence.clearances.get(report.clearance_id or "", (0, None))
     cleared = answer is not None and answer.cleared and known <= entry.at and answer.loan_id == report.loan_id
@@ -113,7 +116,6 @@ def _check_adverse(
         return
     require("a hold on the loan is active", that=not position.held(entry.at))
     require("a fact about the loan is in doubt", that=not position.in_doubt(entry.at))
-    day = cutoff_date(rules, report.month)
     days = position.days_past_due(day)
     require(f"by our ledger it was {days} days past due", that=_SEVERITY.get(report.code, 9) <= severity(days))
     late = {name for due, name, _ in position.owed() if due < day}
@@ -165,7 +167,8 @@ def _check_corrections(
         if not position.judged:
             continue
         for entry in adverse:
-            days = position.days_past_due(cutoff_date(_rules(position, reporting), entry.data.month))
+            day = cutoff_date(_rules(position, reporting), entry.data.month)
+            days = ledger.for_month(position, loan_id, at, day).days_past_due(day)
             what = f"{entry.data.month} stands as {entry.data.code} after {at}, when it was known to be {days} days"
             right = _SEVERITY.get(entry.data.code, 9) <= severity(days)
             findings.require(that=right, where=entry.where, what=what)

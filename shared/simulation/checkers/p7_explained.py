@@ -99,11 +99,11 @@ def _check_causes(chronicle: Chronicle, entry: Entry[Event], findings: Findings)
         findings.require(that=bool(causes), where=where, what="no cause is named")
     for cause in causes:
         found = chronicle.by_id.get(cause)
-        if found is None and chronicle.since is not None:
+        if not found and chronicle.since is not None:
             findings.left_out()
             continue
-        known = None if found is None else chronicle.known_at(found.record)
-        what = f"cause {cause} is not in the log" if found is None else f"cause {cause} was not known yet"
+        known = chronicle.known_since(found or ())
+        what = f"cause {cause} was not known yet" if found else f"cause {cause} is not in the log"
         findings.require(that=known is not None and known <= entry.at, where=where, what=what)
 
 

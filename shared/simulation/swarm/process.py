@@ -14,11 +14,11 @@ from typing import Any, Final
 from shared.contract.recorded import Recorded
 from shared.engine.epoch import Deployment, EpochLoop
 from shared.engine.processor import Processor
-from shared.engine.progress import Progress, Reported, birth, decode_progress, resume
+from shared.engine.progress import ChangelogLost, Progress, Reported, birth, decode_progress, resume
 from shared.engine.store import PROGRESS_KEY, MemoryStore
 from shared.engine.transaction import Transaction
 from shared.simulation.log import changelog_of
-from shared.simulation.swarm.broker import TransactionalLog
+from shared.simulation.swarm.broker import Fenced, TransactionalLog
 from shared.simulation.swarm.crossings import Step
 
 UNCOMMITTED: Final = frozenset({Step.COMPUTED, Step.BEGUN, Step.SENDING, Step.SENT})
@@ -61,6 +61,7 @@ class Process:
         self._fed: dict[str, int] = {}
         self._epoch = 0
         self._generation = 0
+        self._recovered_to = 0
         self._life = self.live()
 
     def go_on(self) -> Step:
@@ -100,6 +101,7 @@ class Process:
         """Read the changelog from where the store is to its end."""
         partition, store = self.post.partition, self.store
         after = -1 if store.changelog_offset is None else store.changelog_offset
+        self._recovered_to = self.log.end(self.post.changelog, partition)
         if not self._is_trusted(after):
             raise StoreRefused(self.post.producer)
         for record in self.log.read(self.post.changelog, partition, after + 1):
@@ -116,7 +118,12 @@ class Process:
         processor, partition = self.post.processor, self.post.partition
         kept = self.store.get(PROGRESS_KEY)
         stored = None if kept is None else decode_progress(kept)
-        progress = resume(stored, self.log.reports.get((processor.name, partition)))
+        try:
+            progress = resume(stored, self.log.reports.get((processor.name, partition)))
+        except ChangelogLost:
+            if self.log.end(self.post.changelog, partition) > self._recovered_to:
+                raise Fenced(self.post.producer) from None  # not lost: others have gone on where we stood still
+            raise
         if progress is None:
             end = self.log.end(processor.clock, partition)
             progress = birth(processor.reads, end, {}, self.deployment.build)

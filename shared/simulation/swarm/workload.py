@@ -44,6 +44,8 @@ from shared.simulation.portfolio import (
 from shared.simulation.swarm.crossings import Season, Trait
 from shared.simulation.swarm.draw import Draw
 
+MOVED_DAYS_MAX: Final = 20
+"""How far a due date moves at most, past the end of a month that is judged already (T-59)."""
 _CLOCK_CHANGES: Final = tuple(place for place in PLACES if place.name in {"new-york", "london"})
 
 
@@ -194,14 +196,11 @@ class Workload:
         if not self._befalls(Trait.CHANGE, loan_id):
             return
         roll = dice(self._draw.seed, "changes", loan_id)
-        end = self._draw.first_day + timedelta(days=self._draw.days + 3)
-        # A later date known after the month's end does not clean it (T-59), which the checkers' books do not know.
-        later = 3 if (instalment.due_date.year, instalment.due_date.month) == (end.year, end.month) else 0
         changed = InstalmentChanged(
             loan_id=loan_id,
             instalment_id=instalment.instalment_id,
             revision=1,
-            due_date=instalment.due_date + timedelta(days=roll.randint(-2, later)),
+            due_date=instalment.due_date + timedelta(days=roll.randint(-2, MOVED_DAYS_MAX)),
             amounts=amounts_of(roll, terms.currency),
         )
         self._say(self._instant(roll.random()), changed, terms.lender_id, Trait.CHANGE)
