@@ -27,7 +27,7 @@ from tests.drills.traffic import Lenders, garbage, gateways
 
 OUTSIDE = "outside"
 RETRY_SECONDS = 0.5
-STILL_SECONDS_MAX, GIVEN_UP_SECONDS = 20.0, 3.0
+STILL_SECONDS_MAX, GIVEN_UP_SECONDS = 45.0, 3.0
 """A client that a broker's death has left hanging is given up, as a supervisor would do with its process."""
 LOANS_AT_FIRST = 30
 LOANS_PER_SECOND = 1.0
