@@ -47,7 +47,8 @@ class PartitionProducer:
             await asyncio.wait_for(self._producer.start(), self._settings.deadline_seconds)
             for topic in topics:
                 await self._producer.partitions_for(topic)
-        except (KafkaError, TimeoutError) as error:
+        except (KafkaError, TimeoutError, AssertionError) as error:
+            # The client asserts that it knows a broker; one that is coming up, or waking up, may have named none.
             reason = reason_of_error(error, StopReason.FENCE_FAILED)
             stop(reason, f"partition {self._partition}: {name_of(error)}")
         self._crash_points.pass_by(CrashPoint.AFTER_FENCE)
