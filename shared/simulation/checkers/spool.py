@@ -198,14 +198,27 @@ class Spool:
             shares = {(service, part): decode_progress(value) for service, part, value in self.progresses(PROGRESS_KEY)}
             unapplied = {share: self._unapplied_from(share[1], progress) for share, progress in shares.items()}
             bounds = {share: at for share, at in unapplied.items() if at is not None}
-            self._standing = Standing(shares, bounds, self._spoken_from(shares))
+            self._standing = Standing(shares, bounds, self._left_from(shares))
         return self._standing
 
-    def _spoken_from(self, shares: Mapping[Share, Progress]) -> int | None:
-        """Return the first tick at which a share said something after its changelog had been read."""
-        query = "SELECT MIN(at) FROM records WHERE service = ? AND source = ? AND at > ?"
-        found = [self._database.execute(query, (*share, shares[share].at)).fetchone()[0] for share in shares]
-        return min((at for at in found if at is not None), default=None)
+    def _left_from(self, shares: Mapping[Share, Progress]) -> dict[Share, int]:
+        """Return from which tick on the words of each share are left out: later ones, and what may rest on such."""
+        left: dict[Share, int] = {}
+        found = {share: progress.at + 1 for share, progress in shares.items()}
+        while found:
+            left |= found
+            found = {}
+            for topic, partition, offset in (place for share in left for place in self._said_from(share, left[share])):
+                for _, _, at in self._met(topic, partition, offset):
+                    readers = [(reader, partition) for reader in TOPICS[topic].readers]
+                    found |= {it: min(at, found.get(it, at)) for it in readers if at < left.get(it, at + 1)}
+        return left
+
+    def _said_from(self, share: Share, at: int) -> Iterator[tuple[str, int, int]]:
+        """Yield topic, partition and offset of the first record of each partition that a share wrote from a tick on."""
+        query = "SELECT topic, partition, MIN(offset) FROM records WHERE service = ? AND source = ? AND at >= ? "
+        for topic, partition, offset in self._database.execute(query + "GROUP BY topic, partition", (*share, at)):
+            yield _TOPICS[topic], partition, offset
 
     def _unapplied_from(self, partition: int, progress: Progress) -> int | None:
         """Return the first tick that covers a record which the share has not applied; None where there is none."""

@@ -1,8 +1,7 @@
 """How far each partition of each service stood when its changelog was read: a log may grow while it is judged.
 
-Changelogs are read first, one after the other. What a service said after that is left for the next time, so is what any
-service decided when another had gone on speaking, for it may rest on that; and nobody is accused of not having answered
-a fact that he had not applied yet.
+Changelogs are read first, one after the other. What a service said after that is left for the next time, and so is what
+others decided once they knew of it; and nobody is accused of not having answered a fact that he had not applied yet.
 """
 
 from __future__ import annotations
@@ -20,12 +19,14 @@ Share = tuple[str, int]
 class Standing:
     """Progress by share, and the tick from which on a share has not applied everything. Unknown shares: no bound.
 
-    `spoken_from` is the first tick at which anybody said something after his changelog had been read; None: nobody did.
+    `left_from` is the tick from which on what a share said is no evidence yet: said after its changelog had been read,
+    or when it may have known of something that is left out. It goes by what ticks cover: the gate, at a tick, may know
+    what another service said at a later one, while that tick was on its way.
     """
 
     progress: Mapping[Share, Progress] = field(default_factory=dict)
     unapplied_from: Mapping[Share, int] = field(default_factory=dict)
-    spoken_from: int | None = None
+    left_from: Mapping[Share, int] = field(default_factory=dict)
 
     def is_later(self, share: Share, at: int) -> bool:
         """Whether what was said at a tick was said after the changelog had been read."""
@@ -33,7 +34,7 @@ class Standing:
 
     def is_left_out(self, share: Share, at: int) -> bool:
         """Whether what was said at a tick is no evidence yet, for what it rests on may be missing."""
-        return self.is_later(share, at) or (self.spoken_from is not None and at >= self.spoken_from)
+        return at >= self.left_from.get(share, at + 1)
 
     def is_buried_later(self, share: Share, topic: str, offset: int) -> bool:
         """Whether the dead letter of a record was written after the changelog had been read."""
@@ -41,5 +42,4 @@ class Standing:
 
     def has_applied(self, share: Share, at: int) -> bool:
         """Whether nothing that should have been known at a tick was still to be applied, and the answer is evidence."""
-        in_view = self.spoken_from is None or at < self.spoken_from
-        return in_view and at < self.unapplied_from.get(share, at + 1)
+        return at < min(self.unapplied_from.get(share, at + 1), self.left_from.get(share, at + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,10 +12,11 @@ import pytest
 
 from shared.contract.outreach import OUTREACH, PermitGranted
 from shared.contract.recorded import Recorded
+from shared.contract.requests import ContactRequested
 from shared.contract.ticks import LOAN_CLOCK
 from shared.contract.topics import SERVICES
 from shared.engine.epoch import Deployment
-from shared.kernel.zones import DAY_MS, HOUR_MS
+from shared.kernel.zones import DAY_MS, HOUR_MS, format_instant
 from shared.simulation import checkers
 from shared.simulation.checkers import PROMISES, Build, Period, Verdict, check_spool, longest_window_ms, spooled
 from shared.simulation.checkers.spool_rows import author
@@ -172,6 +174,25 @@ def test_changelogs_that_were_read_one_after_the_other_accuse_nobody(first: str)
         verdicts = check_spool(spool, _build(whole_story()))
     assert [(str(verdict), verdict.violations[:3]) for verdict in verdicts if verdict.violated] == []
     assert all(verdict.cases for verdict in verdicts if verdict.promise != "P6")
+
+
+def test_a_permit_on_a_request_of_a_later_tick_is_left_for_the_next_audit() -> None:
+    """In true time the gate knows what was said while its tick was written: by the request's place, not its instant."""
+    story = whole_story()
+    permit = story.chronicle.of(PermitGranted)[-1]
+    wanted = {loan.request_id for loan in permit.data.loans}
+    request = next(entry for entry in story.chronicle.of(ContactRequested) if entry.data.request_id in wanted)
+    service = request.source.split("/")[2]
+    later = json.loads(request.record.value or b"") | {"time": format_instant(permit.at + HOUR_MS)}
+    moved = replace(request.record, value=json.dumps(later).encode())
+
+    def was_read(record: Recorded) -> bool:
+        return record.topic != service + CHANGELOG or record.appended_ms <= permit.at
+
+    log = (moved if record == request.record else record for record in story.world.log if was_read(record))
+    with spooled(log) as spool:
+        verdicts = check_spool(spool, _build(story), promises=["P5", "P7"])
+    assert [(str(verdict), verdict.violations[:3]) for verdict in verdicts if not verdict.kept] == []
 
 
 def test_what_a_stopped_service_had_said_is_still_judged() -> None:
