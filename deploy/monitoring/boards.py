@@ -150,7 +150,7 @@ STREAM = Board(
         ("Queues", (
             curves("Queued records", "Read and waiting for their tick.", "short", (f"sum by (service) ({m('queued_records')})", "{{service}}")),
             curves("Paused inputs", "Not read because a queue is full.", "short", (f"sum by (service) ({m('paused_inputs')})", "{{service}}")),
-            curves("Waiting", "For records or a policy; 0 while a partition waits for the next tick.", "s", (f"max by (service, partition) ({m('waiting_seconds')})", "{{service}} {{partition}}")),
+            curves("Waiting", "For records or a policy; 0 while a partition waits for the next tick.", "s", (f"max by (service, partition, what) ({m('waiting_seconds')}) > 0 or max by (service) ({m('waiting_seconds')})", "{{service}} {{partition}} {{what}}")),
         )),
         ("Ownership and recovery", (
             curves("Partitions owned", "By service: the sum must be the topic set's.", "short", (f"sum by (service) ({m('partitions_owned')})", "{{service}}")),

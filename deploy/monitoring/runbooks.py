@@ -68,7 +68,7 @@ HEALED_BY: Final = {
     "step the clock back": "the machine's time is put right",
     "full speed": "the import ends, or instances are added",
     "discard dead letters": "`duecourse dead-letters discard COORDINATES --broker HOST:PORT --reason TEXT`",
-    "install the policy": "the service is started with the policy in force: `duecourse run SERVICE --policy FOLDER`",
+    "install the policy": "`duecourse run SERVICE --policy FOLDER --broker HOST:PORT`, with the policy in force",
     "gateways speak again": "the gateways are started again",
     "start outreach": "`duecourse outreach start --broker HOST:PORT --reason TEXT`",
     "end the other build": "the roll-out is finished or rolled back",

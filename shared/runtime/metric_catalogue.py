@@ -166,7 +166,7 @@ QUEUED = _gauge("queued_records", "Records read and waiting in memory.", "partit
 PAUSED = _gauge("paused_inputs", "Topic-partitions not read because their queue is full.", of=_SERVICE)
 WAITING_SECONDS = _gauge(
     "waiting_seconds", "How long a partition has waited for records or a policy; 0 while it waits for the next tick.",
-    "partition", of=_SERVICE, series=16,
+    "partition", "what", of=_SERVICE, series=32,
 )  # fmt: skip
 
 # --- a service: ownership, recovery, disk, the process itself

@@ -12,6 +12,7 @@ from typing import Any, Final
 from faust.types import TP
 
 from shared.engine.epoch import EpochLoop
+from shared.engine.waiting import WAITING_FOR_POLICY, WAITING_FOR_RECORDS
 from shared.runtime.metric_board import Board
 from shared.runtime.metric_catalogue import (
     DISK_FREE,
@@ -74,9 +75,7 @@ class VitalSigns:
         ends, now = self._ends(), now_ms()
         for worker in list(self._shell.workers.values()):
             if worker.loop is not None:
-                since = worker.waiting_since
-                waited = 0.0 if since is None else monotonic() - since
-                self._board.set(WAITING_SECONDS, waited, str(worker.partition))
+                self._look_at_waiting(worker.loop, worker.waiting_since)
                 self._look_at_inputs(worker.loop, ends, now)
         self._board.set(PAUSED, len(self._shell.paused()))
         self._look_at_reports()
@@ -85,6 +84,13 @@ class VitalSigns:
         if self._looks % DISK_EVERY == 0:
             self._look_at_disk()
         self._looks += 1
+
+    def _look_at_waiting(self, loop: EpochLoop[Any], since: float | None) -> None:
+        """Tell what is waited for: who is woken does another thing for a policy than for records."""
+        for what in (WAITING_FOR_RECORDS, WAITING_FOR_POLICY):
+            waits = since is not None and loop.waiting is not None and loop.waiting.what == what
+            waited = monotonic() - since if waits and since is not None else 0.0
+            self._board.set(WAITING_SECONDS, waited, str(loop.partition), what)
 
     def _look_at_inputs(self, loop: EpochLoop[Any], ends: Mapping[TP, int], now: int) -> None:
         partition, queued = str(loop.partition), 0

@@ -119,6 +119,7 @@ def test_no_label_can_hold_an_identifier():
     assert labels == {
         "action", "behind", "bucket", "build", "channel", "contact_class", "currency", "decision", "level", "mode",
         "move", "outcome", "partition", "policy", "promise", "reason", "rule", "spread", "stage", "topic", "verdict",
+        "what",
     }  # fmt: skip
 
 
