@@ -74,7 +74,7 @@ OVERVIEW = Board(
                    'count(ALERTS{alertstate="firing", severity="page"}) or vector(0)', width=4, red_from=1),
             figure("Promises violated", "Violations that the newest audit found. Anything but 0 pages: PromiseBroken.", "short",
                    f"sum by (promise) ({m('promise_violations')})", width=8, red_from=1),
-            figure("Attempts after payment", "Attempts to collect what had been paid, ever. Must be 0.", "short",
+            figure("Attempts after payment", "Contacts about money that had been paid: a gateway acted before the withdrawal reached it. 0 unless services lag; P5 says whether a promise broke.", "short",
                    f"sum({m('attempts_after_payment')})", width=4, red_from=1),
             figure("Age of the audit", "Time since the promises were last judged from the topics.", "s",
                    f"time() - max(max_over_time({m('audit_timestamp_seconds')}[1d]))", width=4, red_from=7200),

@@ -288,7 +288,7 @@ CONTACTS_EXEMPT = _gauge("contacts_exempt", "Of them, statutory notices, which n
 NEAR_MISSES = _gauge(
     "contacts_near_quiet_hours", "Permits that may be used within ten minutes of the end of allowed hours.", of=_AUDITOR
 )
-AFTER_PAYMENT = _gauge("attempts_after_payment", "Attempts to collect what had been paid; must be 0.", of=_AUDITOR)
+AFTER_PAYMENT = _gauge("attempts_after_payment", "Contacts about money that had been paid.", of=_AUDITOR)
 PAYMENT_CHANCES = _gauge("payment_chances", "Cases in which somebody paid what was being asked for.", of=_AUDITOR)
 CURED = _gauge("loans_cured", "Loans that were overdue and are not.", of=_AUDITOR)
 CURED_WITHOUT_HUMAN = _gauge("loans_cured_without_call", "Of them, those that no person ever called.", of=_AUDITOR)
