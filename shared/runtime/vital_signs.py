@@ -12,7 +12,7 @@ from typing import Any, Final
 from faust.types import TP
 
 from shared.engine.epoch import EpochLoop
-from shared.engine.waiting import WAITING_FOR_POLICY, WAITING_FOR_RECORDS
+from shared.engine.waiting import WAITING_FOR_POLICY, WAITING_FOR_RECORDS, Waiting
 from shared.runtime.metric_board import Board
 from shared.runtime.metric_catalogue import (
     DISK_FREE,
@@ -36,6 +36,12 @@ LOOK_SECONDS: Final = 1.0
 LOOP_SECONDS: Final = 0.25
 DISK_EVERY: Final = 15
 """Looks between two looks at the disk."""
+
+
+def waited_for(waiting: Waiting | None, seconds: float) -> dict[str, float]:
+    """Return for how long each thing was waited for: who is woken does another thing for a policy than for records."""
+    what = None if waiting is None else waiting.what
+    return {each: seconds if each == what else 0.0 for each in (WAITING_FOR_RECORDS, WAITING_FOR_POLICY)}
 
 
 class VitalSigns:
@@ -75,7 +81,10 @@ class VitalSigns:
         ends, now = self._ends(), now_ms()
         for worker in list(self._shell.workers.values()):
             if worker.loop is not None:
-                self._look_at_waiting(worker.loop, worker.waiting_since)
+                since = worker.waiting_since
+                seconds = 0.0 if since is None else monotonic() - since
+                for what, waited in waited_for(worker.loop.waiting, seconds).items():
+                    self._board.set(WAITING_SECONDS, waited, str(worker.partition), what)
                 self._look_at_inputs(worker.loop, ends, now)
         self._board.set(PAUSED, len(self._shell.paused()))
         self._look_at_reports()
@@ -84,13 +93,6 @@ class VitalSigns:
         if self._looks % DISK_EVERY == 0:
             self._look_at_disk()
         self._looks += 1
-
-    def _look_at_waiting(self, loop: EpochLoop[Any], since: float | None) -> None:
-        """Tell what is waited for: who is woken does another thing for a policy than for records."""
-        for what in (WAITING_FOR_RECORDS, WAITING_FOR_POLICY):
-            waits = since is not None and loop.waiting is not None and loop.waiting.what == what
-            waited = monotonic() - since if waits and since is not None else 0.0
-            self._board.set(WAITING_SECONDS, waited, str(loop.partition), what)
 
     def _look_at_inputs(self, loop: EpochLoop[Any], ends: Mapping[TP, int], now: int) -> None:
         partition, queued = str(loop.partition), 0
