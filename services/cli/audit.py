@@ -21,7 +21,6 @@ from shared.contract.outreach import PermitGranted
 from shared.contract.people import BorrowerProfile
 from shared.contract.requests import ContactClass
 from shared.domain.packs import Packs
-from shared.domain.policy import Policy
 from shared.kernel.hours import is_inside
 from shared.kernel.zones import MINUTE_MS
 from shared.runtime.health import HealthListener
@@ -46,7 +45,7 @@ from shared.runtime.metric_catalogue import (
 )
 from shared.runtime.pseudonyms import Pseudonyms, deployment_key
 from shared.runtime.system_clock import now_ms
-from shared.simulation.checkers import Chronicle, Verdict, chapters
+from shared.simulation.checkers import Chronicle, Policies, Verdict, chapters
 from shared.simulation.checkers.p5_pay_to_silence import chances
 from shared.simulation.checkers.verdict import Violation
 from shared.simulation.report import Spread, contacts_made, contacts_per_window, cured_loans, weekly_cap
@@ -95,14 +94,17 @@ class Audit:
     packs: Packs
 
 
-def audit_of(source: Source, policy: Policy) -> Audit:
-    """Read everything, judge it, and count how people were treated; raise `UserError` where that cannot be done."""
-    conduct = Conduct()
-    with judged(source, policy) as found:
+def audit_of(source: Source, policies: Policies) -> Audit:
+    """Read everything, judge it, and count how people were treated, by the first policy's weeks and hours.
+
+    Raises `UserError` where that cannot be done.
+    """
+    conduct, packs = Conduct(), next(iter(policies)).packs
+    with judged(source, policies) as found:
         end = max((tick.at for tick in found.spool.ticks()), default=0)
         for chapter in chapters(found.spool):
-            conduct.add(chapter, policy.packs, end)
-        return Audit(found.verdicts, conduct, policy.packs)
+            conduct.add(chapter, packs, end)
+        return Audit(found.verdicts, conduct, packs)
 
 
 class Auditor:

@@ -14,10 +14,9 @@ from services.cli.audit import Auditor, audit_of
 from services.cli.errors import UserError
 from services.cli.judging import judged
 from services.cli.report_text import verdict_lines
-from services.cli.sources import Source, policy_option, source_options
-from shared.domain.policy import Policy
+from services.cli.sources import Source, policies_option, source_options
 from shared.kernel.zones import DAY_MS, format_instant, parse_instant
-from shared.simulation.checkers import FOLDED, PROMISES, Period, Verdict
+from shared.simulation.checkers import FOLDED, PROMISES, Period, Policies, Verdict
 
 DISTRIBUTION: Final = "duecourse"
 EXIT_BROKEN: Final = 1
@@ -32,7 +31,7 @@ def _instant(_context: click.Context, _option: click.Parameter, text: str | None
 
 @click.command()
 @source_options
-@policy_option
+@policies_option
 @click.option(
     "--since",
     callback=_instant,
@@ -57,7 +56,7 @@ def _instant(_context: click.Context, _option: click.Parameter, text: str | None
 )
 def command(
     source: Source,
-    policy: Policy,
+    policies: Policies,
     since: int | None,
     promises: tuple[str, ...],
     every_minutes: float | None,
@@ -68,15 +67,15 @@ def command(
     Nothing is written but a temporary file as large as the topics (in TMPDIR). Exit code 1 when a promise was broken,
     or could not be tried at all.
     """
-    period = None if since is None else Period.since_instant(since, policy)
+    period = None if since is None else Period.since_instant(since, policies)
     asked = promises or PROMISES
     if every_minutes is not None:
         if since is not None or promises:
             raise UserError("--every-minutes judges all promises of everything.", "Leave --since and --promise out.")
-        Auditor(lambda: audit_of(source, policy), every_minutes, version(DISTRIBUTION)).run(health_address)
+        Auditor(lambda: audit_of(source, policies), every_minutes, version(DISTRIBUTION)).run(health_address)
         return
     began = monotonic()
-    with judged(source, policy, period, asked) as found:
+    with judged(source, policies, period, asked) as found:
         records, verdicts = found.spool.records, found.verdicts
     seconds = monotonic() - began
     for line in _lines(records, source, verdicts, period):

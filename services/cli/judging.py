@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from services.cli.errors import UserError
 from services.cli.processors import PROCESSORS
 from services.cli.sources import Source, topology_from
-from shared.domain.policy import Policy
 from shared.engine.epoch import Deployment
 from shared.engine.progress import UnusableProgress
-from shared.simulation.checkers import PROMISES, Build, Period, Spool, Verdict, check_spool, spooled
+from shared.simulation.checkers import PROMISES, Build, Period, Policies, Spool, Verdict, check_spool, spooled
 from shared.simulation.log import RECORDED
 
 
@@ -27,7 +26,7 @@ class Judged:
 
 @contextmanager
 def judged(
-    source: Source, policy: Policy, period: Period | None = None, promises: Sequence[str] = PROMISES
+    source: Source, policies: Policies, period: Period | None = None, promises: Sequence[str] = PROMISES
 ) -> Iterator[Judged]:
     """Read everything, changelogs included, and judge it; raise `UserError` where it cannot be judged."""
     with spooled() as spool:
@@ -39,9 +38,9 @@ def judged(
                 f"{source} cannot be spooled in {tempfile.gettempdir()}: {error}.",
                 "It takes as much space as the topics; name a larger place with TMPDIR.",
             ) from error
-        _require(spool, source, policy)
-        deployment = Deployment(topology_from(spool.stamped), {policy.hash: policy})
-        build = Build(PROCESSORS, deployment, policy.packs, policy.reporting, policy.calendars)
+        _require(spool, source, policies)
+        deployment = Deployment(topology_from(spool.stamped), policies.known)
+        build = Build(PROCESSORS, deployment)
         try:
             verdicts = check_spool(spool, build, period=period, promises=promises)
         except UnusableProgress as error:
@@ -51,16 +50,16 @@ def judged(
         yield Judged(spool, verdicts)
 
 
-def _require(spool: Spool, source: Source, policy: Policy) -> None:
-    """A recording is folded again with the policy that was in force; another one would prove nothing."""
+def _require(spool: Spool, source: Source, policies: Policies) -> None:
+    """A recording is folded again with the policies that were in force; others would prove nothing."""
     if not spool.has_changelogs():
         raise UserError(
             f"{source} holds no changelogs, and without them nobody can say what the services hold.",
             "Record the topics with their changelogs, or let the services run first.",
         )
-    named = spool.policies()
-    if named and named != [policy.hash]:
+    unknown = [name for name in spool.policies() if name not in policies.known]
+    if unknown:
         raise UserError(
-            f"The ticks name policy {', '.join(named)}, this one is {policy.hash}.",
-            "Give the policy that was in force with --policy FOLDER.",
+            f"The ticks name policy {', '.join(unknown)}, given is {', '.join(policies.known)}.",
+            "Give every policy that was in force: --policy FOLDER --policy FOLDER.",
         )

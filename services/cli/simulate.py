@@ -58,7 +58,7 @@ def command(
     if record is not None:
         write_log(record, world.log)
     chronicle = Chronicle(world.log)
-    build = Build(processors, deployment, policy.packs, policy.reporting, policy.calendars)
+    build = Build(processors, deployment)
     found = report(chronicle, policy.packs, () if no_gate else check_all(chronicle, build))
     if no_gate:
         click.echo("without the gate: every wish is granted, no promise is judged")

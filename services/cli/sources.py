@@ -17,12 +17,13 @@ from shared.contract.codec import Envelope
 from shared.contract.recorded import Recorded
 from shared.contract.ticks import CONTROL, DeploymentStamped
 from shared.contract.topics import TOPICS, Keyed
-from shared.domain.policy import load_policy
+from shared.domain.policy import Policy, load_policy
 from shared.domain.policy_errors import PolicyError
 from shared.engine.topology import Topology
 from shared.kernel.partitioning import Partitioner
 from shared.runtime.log_directory import UnreadableLog, read_log
 from shared.runtime.records import Deployment, read_compacted, read_records
+from shared.simulation.checkers import Policies
 from shared.simulation.log import CHANGELOG
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -128,10 +129,31 @@ def policy_option(function: Command) -> Command:
     )
     @wraps(function)
     def with_policy(folder: Path | None, **rest: object) -> object:
-        try:
-            policy = load_policy(folder)
-        except PolicyError as error:
-            raise UserError(f"The policy cannot be used: {error}.") from error
-        return function(policy=policy, **rest)
+        return function(policy=_loaded(folder), **rest)
 
     return with_policy  # type: ignore[return-value]
+
+
+def policies_option(function: Command) -> Command:
+    """Add a repeatable `--policy FOLDER`; the command is given the `policies` in them, or the default one."""
+
+    @click.option(
+        "--policy",
+        "folders",
+        multiple=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        help="A folder of policy files; repeatable, every one that ticks name, the present one first.",
+    )
+    @wraps(function)
+    def with_policies(folders: tuple[Path, ...], **rest: object) -> object:
+        loaded = [_loaded(folder) for folder in folders or (None,)]
+        return function(policies=Policies({policy.hash: policy for policy in loaded}), **rest)
+
+    return with_policies  # type: ignore[return-value]
+
+
+def _loaded(folder: Path | None) -> Policy:
+    try:
+        return load_policy(folder)
+    except PolicyError as error:
+        raise UserError(f"The policy cannot be used: {error}.") from error

@@ -12,6 +12,7 @@ from shared.engine.epoch import Deployment
 from shared.engine.processor import Processor
 from shared.simulation.checkers import p3_capped, p4_quiet
 from shared.simulation.checkers.chronicle import Chronicle
+from shared.simulation.checkers.policies import Policies
 from shared.simulation.no_gate import NO_GATE
 from shared.simulation.report import Spread, contacts_made, contacts_per_window
 from shared.simulation.scenario import Scenario
@@ -33,10 +34,10 @@ def without_gate(scenario: Scenario, processors: Sequence[Processor[Any]], polic
     deployment = Deployment(scenario.setting.topology(), {policy.hash: policy})
     world = scenario.world((*others, NO_GATE), deployment)
     world.run()
-    chronicle = Chronicle(world.log)
+    chronicle, policies = Chronicle(world.log), Policies(deployment.policies)
     return Counterfactual(
         contacts_made=sum(1 for _ in contacts_made(chronicle)),
         contacts_per_person=Spread.of(contacts_per_window(chronicle)),
-        beyond_caps=p3_capped.check(chronicle, policy.packs).violated,
-        outside_hours_or_against_will=p4_quiet.check(chronicle, policy.packs).violated,
+        beyond_caps=p3_capped.check(chronicle, policies).violated,
+        outside_hours_or_against_will=p4_quiet.check(chronicle, policies).violated,
     )

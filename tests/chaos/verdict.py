@@ -38,9 +38,7 @@ def judge(records: list[Recorded]) -> Judged:
     """Judge all promises; P8 is the byte comparison with the fold of the recorded inputs."""
     policy = load_policy()
     deployment = Deployment(topology_of(records), {policy.hash: policy})
-    verdicts = check_all(
-        Chronicle(records), Build(PROCESSORS, deployment, policy.packs, policy.reporting, policy.calendars)
-    )
+    verdicts = check_all(Chronicle(records), Build(PROCESSORS, deployment))
     broken = [
         f"{verdict}; {violation.where}: {violation.what}"
         for verdict in verdicts

@@ -111,7 +111,7 @@ def _judge(script: Script, performed: Performed, compared: Future[Counterfactual
     policy, scenario = load_policy(), script.scenario
     chronicle = Chronicle(performed.records)
     deployment = Deployment(script.setting.topology(), {policy.hash: policy})
-    verdicts = check_all(chronicle, Build(PROCESSORS, deployment, policy.packs, policy.reporting, policy.calendars))
+    verdicts = check_all(chronicle, Build(PROCESSORS, deployment))
     whole = script.days >= STORY_DAYS
     return Page(
         report=report(chronicle, policy.packs, verdicts),

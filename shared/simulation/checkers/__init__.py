@@ -7,18 +7,15 @@ that is in memory anyway is one chapter (`check_all`); verdicts are the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
 from shared.contract.outreach import LOAN_CONTACTS, OUTREACH
 from shared.contract.requests import ESCALATIONS, REMINDERS
-from shared.domain.packs import Packs
-from shared.domain.reporting import Reporting
 from shared.engine.epoch import Deployment
 from shared.engine.processor import Processor
-from shared.kernel.business_days import BusinessCalendar
 from shared.simulation.checkers import (
     p1_nothing_lost,
     p2_one_effect,
@@ -30,6 +27,7 @@ from shared.simulation.checkers import (
     p8_replayable,
 )
 from shared.simulation.checkers.chronicle import Chronicle
+from shared.simulation.checkers.policies import Policies
 from shared.simulation.checkers.refold import folds
 from shared.simulation.checkers.spool import Spool, spooled
 from shared.simulation.checkers.verdict import Verdict, Violation
@@ -41,6 +39,7 @@ __all__ = [
     "Build",
     "Chronicle",
     "Period",
+    "Policies",
     "Spool",
     "Verdict",
     "Violation",
@@ -62,14 +61,15 @@ FOLDED: Final = frozenset({"P1", "P8"})
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """The services, the deployment that they ran in, and the packs and reporting rules that they should have obeyed."""
+    """The services, and the deployment that they ran in, with the policies that they should have obeyed."""
 
     processors: tuple[Processor[Any], ...]
     deployment: Deployment
-    packs: Packs
-    reporting: Reporting
-    calendars: Mapping[str, BusinessCalendar] | None = None
-    """Holiday tables; None: loans whose due dates move are not judged by what they owe."""
+
+    @property
+    def policies(self) -> Policies:
+        """What decisions are judged by."""
+        return Policies(self.deployment.policies)
 
 
 def check_all(
@@ -109,11 +109,11 @@ def _by_chapter(spool: Spool, build: Build, parts: Iterable[Chronicle], period: 
     for chapter in chain((Chronicle(()),), parts):
         for verdict in (
             p2_one_effect.check(chapter),
-            p3_capped.check(chapter, build.packs),
-            p4_quiet.check(chapter, build.packs),
-            p5_pay_to_silence.check(chapter, build.calendars),
-            p6_fair_record.check(chapter, build.reporting, build.calendars),
-            p7_explained.check(chapter, build.packs),
+            p3_capped.check(chapter, build.policies),
+            p4_quiet.check(chapter, build.policies),
+            p5_pay_to_silence.check(chapter, build.policies.calendars),
+            p6_fair_record.check(chapter, build.policies),
+            p7_explained.check(chapter, build.policies),
         ):
             known = total.get(verdict.promise)
             total[verdict.promise] = verdict if known is None else known + verdict

@@ -17,10 +17,11 @@ from shared.simulation.checkers.person import (
     in_force,
     rules_for,
 )
+from shared.simulation.checkers.policies import Policies
 from shared.simulation.checkers.verdict import Findings, Verdict
 
 
-def check(chronicle: Chronicle, packs: Packs) -> Verdict:
+def check(chronicle: Chronicle, policies: Policies) -> Verdict:
     """Count, for every permit, every window of every cap around each day on which it may be used."""
     findings = Findings("P3", "capped")
     society = Society(chronicle)
@@ -35,7 +36,7 @@ def check(chronicle: Chronicle, packs: Packs) -> Verdict:
                 for contact in society.contacts(knowledge, borrower_id)
                 if contact.permit is None or contact.permit.permit_id not in later
             ]
-            _check_permit(entry, knowledge, before, packs, findings)
+            _check_permit(entry, knowledge, before, policies.of(entry.data.policy).packs, findings)
     return findings.verdict()
 
 

@@ -17,6 +17,7 @@ from shared.kernel.zones import MINUTE_MS
 from shared.simulation.checkers.chronicle import Chronicle, Entry
 from shared.simulation.checkers.local_time import local_moment
 from shared.simulation.checkers.person import Knowledge, Society, date_of, in_force, rules_for
+from shared.simulation.checkers.policies import Policies
 from shared.simulation.checkers.spool import Spool
 from shared.simulation.checkers.verdict import Findings, Verdict
 
@@ -24,7 +25,7 @@ TRUE_TIME_MS_MAX: Final = 5_000
 _STEP_MS: Final = 15 * MINUTE_MS
 
 
-def check(chronicle: Chronicle, packs: Packs) -> Verdict:
+def check(chronicle: Chronicle, policies: Policies) -> Verdict:
     """Look at every permit's whole interval in every zone, and at everything that closes a way to a person."""
     findings = Findings("P4", "quiet")
     society = Society(chronicle)
@@ -33,7 +34,7 @@ def check(chronicle: Chronicle, packs: Packs) -> Verdict:
             if not chronicle.judges(entry.at):
                 continue
             knowledge = society.known(borrower_id, entry.at)
-            _check_hours(entry, knowledge, packs, findings)
+            _check_hours(entry, knowledge, policies.of(entry.data.policy).packs, findings)
             _check_will(entry, knowledge, findings)
     return findings.verdict()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -26,11 +26,11 @@ from shared.contract.requests import (
 )
 from shared.contract.topics import CREDIT_REPORT
 from shared.domain.reporting import Reporting, ReportingRules
-from shared.kernel.business_days import BusinessCalendar
 from shared.kernel.zones import DAY_MS
 from shared.simulation.checkers.chronicle import Chronicle, Entry
 from shared.simulation.checkers.ledger import Known, Ledger, Position
 from shared.simulation.checkers.person import Society
+from shared.simulation.checkers.policies import Policies
 from shared.simulation.checkers.verdict import Findings, Verdict
 
 _TOLD: Final = (ReportAction.FILED, ReportAction.CORRECTED)
@@ -46,12 +46,10 @@ class _Evidence:
     clearances: dict[str, tuple[int, ClearanceAnswered]]
 
 
-def check(
-    chronicle: Chronicle, reporting: Reporting, calendars: Mapping[str, BusinessCalendar] | None = None
-) -> Verdict:
+def check(chronicle: Chronicle, policies: Policies) -> Verdict:
     """Judge every adverse report and restriction, and every month against every later fact."""
     findings = Findings("P6", "fair record")
-    ledger, society, evidence = Ledger(chronicle, calendars), Society(chronicle), _evidence(chronicle)
+    ledger, society, evidence = Ledger(chronicle, policies.calendars), Society(chronicle), _evidence(chronicle)
     reports: dict[str, list[Entry[ReportChanged]]] = defaultdict(list)
     for entry in chronicle.of(ReportChanged):
         reports[entry.data.loan_id].append(entry)
@@ -59,11 +57,11 @@ def check(
             if chronicle.since is not None and entry.data.notice_permit_id not in {None, *evidence.notices}:
                 findings.left_out()
                 continue
-            _check_adverse(entry, ledger, reporting, evidence, findings)
+            _check_adverse(entry, ledger, policies, evidence, findings)
             _check_holds(entry, evidence, society, findings)
     for loan_id, told in sorted(reports.items()):
         known = sorted({known.at for known in ledger.facts(loan_id) if _is_due(chronicle, known)})
-        _check_corrections(loan_id, told, known, ledger, reporting, findings)
+        _check_corrections(loan_id, told, known, ledger, policies, findings)
     for raised in chronicle.of(StageChanged):
         restricted = raised.data.move is StageMove.RAISED and raised.data.rung is Rung.RESTRICTION
         if restricted and chronicle.judges(raised.at):
@@ -97,11 +95,11 @@ def _evidence(chronicle: Chronicle) -> _Evidence:
 
 
 def _check_adverse(
-    entry: Entry[ReportChanged], ledger: Ledger, reporting: Reporting, evidence: _Evidence, findings: Findings
+    entry: Entry[ReportChanged], ledger: Ledger, policies: Policies, evidence: _Evidence, findings: Findings
 ) -> None:
     report, where = entry.data, entry.where
     known_then = ledger.position(report.loan_id, entry.at)
-    rules = _rules(known_then, reporting)
+    rules = _rules(known_then, policies.of(report.policy).reporting)
     day = cutoff_date(rules, report.month)
     position = ledger.for_month(known_then, report.loan_id, entry.at, day)
 
@@ -154,7 +152,7 @@ def _check_corrections(
     told: list[Entry[ReportChanged]],
     ticks: list[int],
     ledger: Ledger,
-    reporting: Reporting,
+    policies: Policies,
     findings: Findings,
 ) -> None:
     """At every tick with a new fact, no month may stand harsher than our ledger says."""
@@ -167,7 +165,7 @@ def _check_corrections(
         if not position.judged:
             continue
         for entry in adverse:
-            day = cutoff_date(_rules(position, reporting), entry.data.month)
+            day = cutoff_date(_rules(position, policies.of(entry.data.policy).reporting), entry.data.month)
             days = ledger.for_month(position, loan_id, at, day).days_past_due(day)
             what = f"{entry.data.month} stands as {entry.data.code} after {at}, when it was known to be {days} days"
             right = _SEVERITY.get(entry.data.code, 9) <= severity(days)

@@ -33,6 +33,7 @@ from shared.simulation.checkers.local_time import local_moment
 from shared.simulation.checkers.p3_capped import counts
 from shared.simulation.checkers.p4_quiet import is_allowed
 from shared.simulation.checkers.person import Knowledge, Society, days_between, rules_for
+from shared.simulation.checkers.policies import Policies
 from shared.simulation.checkers.spool_rows import author
 from shared.simulation.checkers.verdict import Findings, Verdict
 
@@ -56,10 +57,9 @@ _LEAST_PERMIT_MINUTES: Final = 5
 """A permit that could be used for less is not granted (gateway guide): hours that end so soon block."""
 
 
-def check(chronicle: Chronicle, packs: Packs) -> Verdict:
+def check(chronicle: Chronicle, policies: Policies) -> Verdict:
     """Look at every decision of every service."""
     findings = Findings("P7", "explained")
-    known_rules = frozenset(packs.rule_texts())
     society = Society(chronicle)
     requests = {entry.data.request_id for entry in chronicle.of(ContactRequested)}
     for entry in chronicle.of_each(*DECISIONS):
@@ -67,9 +67,9 @@ def check(chronicle: Chronicle, packs: Packs) -> Verdict:
             continue
         _check_policy(chronicle, entry, findings)
         _check_causes(chronicle, entry, findings)
-        _check_reason(entry, known_rules, findings)
+        _check_reason(entry, policies.rule_ids, findings)
         if isinstance(entry.data, PermitDeferred):
-            _check_blocks(entry, entry.data, society, packs, findings)
+            _check_blocks(entry, entry.data, society, policies.of(entry.data.policy).packs, findings)
         request_id = getattr(entry.data, "request_id", None)
         if request_id is not None and request_id not in requests and chronicle.since is not None:
             findings.left_out()

@@ -1,8 +1,8 @@
-"""How far back a decision can rest on anything: one longest window of the policy in force."""
+"""How far back a decision can rest on anything: one longest window of the policies in force."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from shared.domain.doubt import DOUBT_MS
@@ -20,9 +20,9 @@ class Period:
     read_from: int
 
     @classmethod
-    def since_instant(cls, since: int, policy: Policy) -> Period:
-        """Return the period from an instant on, under a policy."""
-        return cls(since, since - longest_window_ms(policy))
+    def since_instant(cls, since: int, policies: Iterable[Policy]) -> Period:
+        """Return the period from an instant on, under one policy after the other."""
+        return cls(since, since - max(longest_window_ms(policy) for policy in policies))
 
 
 def longest_window_ms(policy: Policy) -> int:

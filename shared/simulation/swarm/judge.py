@@ -36,7 +36,7 @@ def judge(seed: int, system: System) -> Outcome:
     trial.run()
     policy = system.policy
     deployment = deployment_of(trial.log, policy)
-    build = Build(system.processors, deployment, policy.packs, policy.reporting, policy.calendars)
+    build = Build(system.processors, deployment)
     chronicle = Chronicle(trial.log)
     verdicts = check_all(chronicle, build)
     said = digest(chronicle)

@@ -25,18 +25,20 @@ from shared.contract.requests import ContactRequested
 from shared.engine.store import STATE_PREFIX
 from shared.runtime.log_directory import write_log
 from shared.runtime.pseudonyms import Pseudonyms
+from shared.simulation.checkers import Policies
 from shared.simulation.log import changelog_of
 from shared.simulation.report import Spread, report
 from tests.shared.simulation.stage import Played, policy, twenty_days
 
 KEY = "a key that all processes share"
+POLICIES = Policies({policy().hash: policy()})
 
 
 def test_an_audit_counts_in_portions_what_a_report_counts_at_once(tmp_path: Path) -> None:
     """Contacts, cures and chances of an audit of a folder are those of the whole run; no promise was broken."""
     played = twenty_days()
     write_log(tmp_path, played.world.log)
-    audit = audit_of(Source(tmp_path, None, ""), policy())
+    audit = audit_of(Source(tmp_path, None, ""), POLICIES)
     whole = report(played.chronicle, policy().packs, ())
     found = audit.conduct
     assert Spread.of_counts(found.in_a_week) == whole.contacts_per_person
@@ -71,7 +73,7 @@ def _told(folder: Path, records: Iterable[Recorded]) -> tuple[str, dict[str, lis
     write_log(folder, records)
     out = StringIO()
     with redirect_stdout(out):
-        Auditor(lambda: audit_of(Source(folder, None, ""), policy()), 60, "1").audit()
+        Auditor(lambda: audit_of(Source(folder, None, ""), POLICIES), 60, "1").audit()
     found = defaultdict(list)
     for line in map(json.loads, out.getvalue().splitlines()):
         if line["event"] == "promise broken":

@@ -42,7 +42,7 @@ class Played:
     def verdicts(self) -> tuple[Verdict, ...]:
         """What the checkers say, folding the same build again."""
         deployment = Deployment(self.scenario.setting.topology(), {policy().hash: policy()})
-        build = Build(self.processors, deployment, policy().packs, policy().reporting, policy().calendars)
+        build = Build(self.processors, deployment)
         return check_all(self.chronicle, build)
 
     def broken(self) -> set[str]:

@@ -36,7 +36,7 @@ def _violations(looked_at, processor, is_then):
     policy = load_policy()
     with spooled(logs[0]) as spool:
         deployment = Deployment(Setting(20, loan_partitions=2, borrower_partitions=2).topology(), {policy.hash: policy})
-        build = Build(PROCESSORS, deployment, policy.packs, policy.reporting)
+        build = Build(PROCESSORS, deployment)
         found = {verdict.promise: verdict for verdict in check_spool(spool, build, promises=("P1", "P8"))}
     assert found["P1"].cases
     return [verdict for verdict in found.values() if verdict.violated]

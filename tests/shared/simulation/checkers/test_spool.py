@@ -27,7 +27,7 @@ from tests.shared.simulation.stage import Played, play, policy, whole_story
 
 def _build(played: Played) -> Build:
     deployment = Deployment(played.scenario.setting.topology(), {policy().hash: policy()})
-    return Build(played.processors, deployment, policy().packs, policy().reporting, policy().calendars)
+    return Build(played.processors, deployment)
 
 
 JUDGED_BY_CHAPTER = PROMISES[1:-1]
@@ -39,7 +39,7 @@ def _verdicts() -> tuple[Verdict, ...]:
 
 
 def _judge(played: Played, since: int | None = None, promises: Sequence[str] = JUDGED_BY_CHAPTER) -> dict[str, Verdict]:
-    period = None if since is None else Period.since_instant(since, policy())
+    period = None if since is None else Period.since_instant(since, [policy()])
     with spooled(played.world.log) as spool:
         verdicts = check_spool(spool, _build(played), period=period, promises=promises)
         return {verdict.promise: verdict for verdict in verdicts}
