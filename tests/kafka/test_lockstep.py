@@ -11,7 +11,7 @@ from shared.contract.outreach import LOAN_CONTACTS, OUTREACH
 from shared.contract.requests import REMINDERS
 from shared.contract.ticks import BORROWER_CLOCK, TimeMode
 from tests.kafka.house import MODULES, House
-from tests.kafka.test_faults import ended, ticks_of
+from tests.kafka.test_faults import ticks_of
 from tests.shared.engine.toy import HOUR_MS, START_MS
 
 pytestmark = pytest.mark.kafka
@@ -47,7 +47,7 @@ async def test_two_runs_of_one_story_leave_the_same_bytes(kafka, tmp_path):
     digests = []
     async with House(kafka, tmp_path / "calm", "calm", mode=TimeMode.SIMULATED) as house:
         processes = await told(house, **PLAN)
-        await house.wait(lambda: ended(processes["clock"]), 240)
+        await house.wait(processes["clock"].ended, 240)
         silent = {tick.at for tick in await ticks_of(house, BORROWER_CLOCK) if tick.silent}
         assert silent == {SILENT_FROM + i * HOUR_MS for i in range(6)}
         assert (await house.verdict())["outputs"] > 100
@@ -61,7 +61,7 @@ async def test_two_runs_of_one_story_leave_the_same_bytes(kafka, tmp_path):
         processes["reminder"].kill()
         await house.wait_for_tick(SILENT_UNTIL - HOUR_MS, "rate_limiter")
         processes["reminder"].start()
-        await house.wait(lambda: ended(processes["clock"]), 240)
+        await house.wait(processes["clock"].ended, 240)
         assert processes["clock"].popen.returncode == 0
         assert (await house.verdict())["outputs"] > 100
         digests.append(await digest(house))

@@ -25,6 +25,7 @@ START_TRIES_MAX: Final = 3
 START_TIMEOUT_SECONDS: Final = 120.0
 STOP_TIMEOUT_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.1
+PAUSE_SECONDS_MAX: Final = 5.0
 LOG_LINES_LOOKED_AT_MAX: Final = 200
 JVM_OPTIONS: Final = (
     "-Xms128m",
@@ -130,7 +131,13 @@ class LocalKafka:
 
     def pause(self) -> bool:
         """Let the broker stand still by SIGSTOP: it accepts connections and answers nothing; False when none runs."""
-        return self._signal(signal.SIGSTOP)
+        if not self._signal(signal.SIGSTOP):
+            return False
+        # The signal stops one thread after the other: for a moment some still answer.
+        deadline = time.monotonic() + PAUSE_SECONDS_MAX
+        while (status := self.status()) is not None and status.answers and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        return True
 
     def resume(self) -> bool:
         """Let a paused broker go on; False when none runs."""
