@@ -179,7 +179,10 @@ class Rewrite:
             await consumer.seek_to_beginning(place)
             visible = (await consumer.end_offsets([place]))[place]
             if visible < end:
-                raise Irrecoverable(f"{place.topic}/{partition} hangs: `duecourse transactions find`")
+                raise Irrecoverable(
+                    f"a transaction is open on {place.topic}/{partition}: the broker ends it within "
+                    f"{self._settings.transaction_timeout_seconds:.0f} s; if it stays, `duecourse transactions find`"
+                )
             return await self._read(consumer, place, end)
         finally:
             await consumer.stop()
