@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from shared.contract.ticks import FactQuarantined
 from shared.engine.quarantine import WakePlace, facts_among, wakes_among
@@ -17,6 +17,10 @@ class Limits:
 
     facts_and_wakes: int = 1000
     ticks: int = 512
+
+
+ONE_BY_ONE: Final = Limits(facts_and_wakes=1, ticks=1)
+"""For a fold that must be able to stop between any two facts or wakes."""
 
 
 @dataclass(frozen=True, slots=True)

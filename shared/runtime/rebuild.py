@@ -15,7 +15,8 @@ from aiokafka import TopicPartition
 
 from shared.contract.codec import Envelope, decode
 from shared.contract.ticks import Tick
-from shared.engine.epoch import Deployment, EpochLoop, Limits
+from shared.engine.deployment import ONE_BY_ONE
+from shared.engine.epoch import Deployment, EpochLoop
 from shared.engine.processor import Processor
 from shared.engine.progress import Progress, birth
 from shared.engine.store import PROGRESS_KEY, MemoryStore
@@ -26,7 +27,6 @@ from shared.runtime.settings import Settings
 from shared.runtime.tolerant_records import new_consumer
 
 READ_MS: Final = 200
-ONE_BY_ONE: Final = Limits(facts_and_wakes=1, ticks=1)
 
 
 class Irrecoverable(RuntimeError):

@@ -29,11 +29,6 @@ def ask(house, *arguments):
     return done.returncode, done.stdout + done.stderr
 
 
-async def has_ended(process):
-    """Whether a process has ended."""
-    return process.popen.poll() is not None
-
-
 @asynccontextmanager
 async def cut_off(kafka, tmp_path, name):
     """Give a house whose reminder died before a commit, and the records of that transaction, by place."""
@@ -43,7 +38,7 @@ async def cut_off(kafka, tmp_path, name):
         reminder = house.service("reminder", DUECOURSE_CRASH_AT="before_commit:12")
         house.service("rate_limiter")
         clock = house.simulated_clock(2_000)
-        await house.wait(lambda: has_ended(reminder))
+        await house.wait(reminder.ended)
         clock.kill()
         changelog = (house.settings.changelog(REMINDER), 0)
         places = [changelog, *((house.settings.topic(REMINDERS), p) for p in range(2))]

@@ -27,7 +27,7 @@ async def test_one_poison_fact_is_taken_out_of_the_way_without_a_new_build(kafka
         clock = house.simulated_clock(2_000)
         await house.wait_for_tick(START_MS, "reminder")
         place = await poison(house)
-        await house.wait(lambda: has_ended(reminder), 60)
+        await house.wait(reminder.ended, 60)
         code = reminder.popen.returncode
         told = reminder.lines("stopped")[-1]["detail"]
         await house.feed(100)
@@ -60,7 +60,7 @@ async def test_a_key_whose_wake_crashes_is_put_aside_without_a_new_build(kafka, 
         clock = house.simulated_clock(2_000)
         await house.wait_for_tick(START_MS, "reminder")
         await poison(house, "sleeper", CRASHING_WAKE_MINOR)
-        await house.wait(lambda: has_ended(reminder), 60)
+        await house.wait(reminder.ended, 60)
         code = reminder.popen.returncode
         told = reminder.lines("stopped")[-1]["detail"]
         words = shlex.split(told[told.index("`") :].strip("`"))
@@ -100,10 +100,6 @@ def quarantine(house, *place):
     options = ["--broker", house.settings.broker, "--prefix", house.settings.prefix, "--reason", "crashes it"]
     command = [sys.executable, "-m", "services.cli", "quarantine", "reminder", *place, *options]
     return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-async def has_ended(process):
-    return process.popen.poll() is not None
 
 
 async def is_done(task):

@@ -21,11 +21,6 @@ pytestmark = pytest.mark.kafka
 SETTINGS = {"mode": TimeMode.SIMULATED, "facts_and_wakes_max": 30}
 
 
-async def has_ended(process):
-    """Whether a process has ended."""
-    return process.popen.poll() is not None
-
-
 async def plans_of(house):
     """Fold the reminder's history; return the rewrite and its plans."""
     rewrite = Rewrite(house.settings, LOANS, {POLICY: None})
@@ -67,7 +62,7 @@ async def test_a_lost_changelog_is_rebuilt_and_nothing_is_said_twice(kafka, tmp_
         reminder = house.service("reminder", DUECOURSE_CRASH_AT="before_commit:60")
         house.service("rate_limiter")
         clock = house.simulated_clock(2_000)
-        await house.wait(lambda: has_ended(reminder))
+        await house.wait(reminder.ended)
         with pytest.raises(Irrecoverable, match="rate_limiter runs"):
             await anext(Rewrite(house.settings, GATE, {POLICY: None}).plans())
         clock.kill()

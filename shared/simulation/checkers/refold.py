@@ -14,7 +14,7 @@ from typing import Any, Final
 from shared.contract.recorded import Recorded
 from shared.contract.ticks import CONTROL
 from shared.contract.topics import DEAD_LETTERS
-from shared.engine.deployment import Deployment, Limits, passing_by
+from shared.engine.deployment import ONE_BY_ONE, Deployment, passing_by
 from shared.engine.epoch import EpochLoop
 from shared.engine.processor import Processor
 from shared.engine.progress import Progress, birth, decode_progress
@@ -25,7 +25,6 @@ from shared.engine.waiting import WAITING_FOR_RECORDS, WAITING_FOR_TICK
 from shared.simulation.checkers.spool import Spool
 
 RECORDS_AT_ONCE: Final = 500
-ONE_BY_ONE: Final = Limits(facts_and_wakes=1, ticks=1)
 
 
 @dataclass(slots=True)
