@@ -1,8 +1,9 @@
 """Chaos on a real Kafka: `python -m tests.chaos [--minutes 20] [--only CELL,...] [--seed N] [--list] [--record]`.
 
-Rounds of strikes against the five real services, several rounds side by side, each with a verdict. A round that fails
-keeps its folder, which holds logs and the recorded topics, and names the command that plays it again. Exit code 1 when
-a verdict failed, or when a promise was never tried.
+Rounds of strikes against the five real services, several rounds side by side, each with a verdict. Faults of different
+processes are put in at the same time (`--abreast`). A round that fails keeps its folder, which holds logs and the
+recorded topics, and names the command that plays it again. Exit code 1 when a verdict failed, or when a promise was
+never tried.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from time import monotonic, time
 import tests.chaos.cells  # noqa: F401 - registers all cells
 from shared.contract.ticks import TimeMode
 from shared.simulation.checkers import PROMISES
-from tests.chaos.cell import CELLS, Cell, chosen
+from tests.chaos.cell import CELLS, Volley, chosen, name_of, volley_of
 from tests.chaos.ground import GROUNDS, Ground
 from tests.chaos.ledger import Ledger, add_counts, kafka_version, read_ledger, record
 from tests.chaos.round import Outcome, play
@@ -31,6 +32,7 @@ from tests.chaos.table import write_page
 STRIKES = 8
 SHOWN_MAX = 8
 BESIDE = 2
+ABREAST = 2
 SECONDS_OF_A_ROUND = 100.0
 
 
@@ -44,22 +46,22 @@ class Run:
         self.chance = Random(self.seed)
         self._planned = Counter({name: count.clean for name, count in ledger.cells.items()})
 
-    async def on(self, ground: Ground, cells: list[Cell], seconds: float) -> None:
+    async def on(self, ground: Ground, asked: list[Volley], seconds: float) -> None:
         """Play rounds beside each other until the time is over, or as many as were asked for."""
         until = monotonic() + seconds
         rounds = iter(range(self.given.rounds or sys.maxsize))
         beside = 1 if ground.alone else min(self.given.beside, self.given.rounds or self.given.beside)
-        await asyncio.gather(*(self._rounds(ground, cells, rounds, until) for _ in range(beside)))
+        await asyncio.gather(*(self._rounds(ground, asked, rounds, until) for _ in range(beside)))
 
-    async def _rounds(self, ground: Ground, cells: list[Cell], rounds: Iterable[int], until: float) -> None:
+    async def _rounds(self, ground: Ground, asked: list[Volley], rounds: Iterable[int], until: float) -> None:
         for number in rounds:
             late = monotonic() > until - SECONDS_OF_A_ROUND
             if late and not self.given.rounds and self.outcomes:
                 return
-            mode, following = self._plan(cells)
+            mode, following = self._plan(asked)
             seed, self.seed = self.seed, self.seed + 1
             folder = self.folder / f"round-{seed}-{number}"
-            say(f"round {seed} ({mode.value}): {', '.join(one.name for one in following)}")
+            say(f"round {seed} ({mode.value}): {', '.join(map(name_of, following))}")
             outcome = await play(ground, folder, seed, mode, following, None if self.given.rounds else until)
             self._has_played(outcome)
             if self.given.record:
@@ -67,21 +69,22 @@ class Run:
                 write_page()
             tell(outcome)
 
-    def _plan(self, cells: list[Cell]) -> tuple[TimeMode, list[Cell]]:
-        """Choose the kind of time, and those cells that were met least; asked for one round, take them as named."""
+    def _plan(self, asked: list[Volley]) -> tuple[TimeMode, list[Volley]]:
+        """Choose the kind of time, and those cells that were met least; asked for rounds, take them as named."""
+        cells = [one for volley in asked for one in volley]
         modes = [TimeMode(self.given.mode)] if self.given.mode else [*TimeMode]
         modes = [mode for mode in modes if any(mode in one.modes for one in cells)]
         if self.given.rounds and self.given.mode:
-            return modes[0], cells
+            return modes[0], asked
         weights = [sum(1 / (1 + self._planned[one.name]) for one in cells if mode in one.modes) for mode in modes]
         mode = self.chance.choices(modes, weights)[0]
         possible = [one for one in cells if mode in one.modes]
-        following: list[Cell] = []
+        following: list[Volley] = []
         while len(following) < self.given.strikes:
             self.chance.shuffle(possible)
-            following += sorted(possible, key=lambda one: self._planned[one.name])
-        del following[self.given.strikes :]
-        self._planned.update(one.name for one in following)
+            least = sorted(possible, key=lambda one: self._planned[one.name])
+            following.append(volley_of(least, self.given.abreast))
+            self._planned.update(one.name for one in following[-1])
         return mode, following
 
     def _has_played(self, outcome: Outcome) -> None:
@@ -126,9 +129,10 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=0, help="play this many rounds instead")
     parser.add_argument("--seed", type=int, help="of the first round; by default one that nobody had")
     parser.add_argument("--mode", choices=[mode.value for mode in TimeMode], help="one kind of time only")
-    parser.add_argument("--only", default="", metavar="CELL,...", help="these cells, in this order")
+    parser.add_argument("--only", default="", metavar="CELL,...", help="these, A+B at the same time")
     parser.add_argument("--beside", type=int, default=BESIDE, help="rounds beside each other on one broker")
     parser.add_argument("--strikes", type=int, default=STRIKES, help="how many in a round")
+    parser.add_argument("--abreast", type=int, default=ABREAST, help="faults of different processes in one strike")
     parser.add_argument("--list", action="store_true", help="name the cells and end")
     parser.add_argument("--record", action="store_true", help="add the counts to docs/reliability/counts.json")
     parser.add_argument("--add-counts", type=Path, metavar="FILE", help="add those of such a file there, and end")
@@ -147,15 +151,15 @@ def main() -> int:
         write_page()
         return 0
     try:
-        cells = chosen(name for name in given.only.split(",") if name)
+        asked = chosen(name for name in given.only.split(",") if name)
     except ValueError as error:
         sys.stderr.write(f"{error}; `python -m tests.chaos --list` names them all\n")
         return 2
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     run = Run(given, Path(tempfile.mkdtemp(prefix="duecourse-chaos-")), read_ledger())
-    for name in dict.fromkeys(one.ground for one in cells):
-        here = [one for one in cells if one.ground == name]
-        seconds = given.minutes * 60 * len(here) / len(cells)
+    for name in dict.fromkeys(volley[0].ground for volley in asked):
+        here = [volley for volley in asked if volley[0].ground == name]
+        seconds = given.minutes * 60 * len(here) / len(asked)
         with GROUNDS[name](run.folder / name.replace(" ", "-")) as ground:
             asyncio.run(run.on(ground, here, seconds))
         shutil.rmtree(run.folder / name.replace(" ", "-"), ignore_errors=True)

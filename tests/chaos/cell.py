@@ -6,26 +6,32 @@
         await (await system.pick(dice)).end(SIGKILL)
 
 The cell is called `kill-at-any-moment`. A strike puts the fault in and returns when it is over, or healed; whoever
-cannot reach the moment that the cell is about raises `NotMet`: such a strike proves nothing and is not counted.
+cannot reach the moment that the cell is about raises `NotMet`: such a strike proves nothing and is not counted. It may
+return the names of further cells that the same fault has met: a broker that dies often has several offices.
+
+Faults seldom come one by one: cells that strike different processes can be struck at the same time, as a `Volley`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from shared.contract.ticks import TimeMode
+from shared.contract.topics import SERVICES
 
 if TYPE_CHECKING:
     from tests.chaos.system import System
 
-Strike = Callable[["System", Random], Awaitable[None]]
+Strike = Callable[["System", Random], Awaitable[Iterable[str] | None]]
 BOUND_SECONDS = 120.0
 """After the last fault, everybody must have applied a new tick, and all facts below it, within this time."""
 ONE_BROKER = "one broker"
+BESIDE_EACH_OTHER = "+"
+"""Between the names of cells that are struck at the same time."""
 
 
 class Group(StrEnum):
@@ -49,7 +55,8 @@ class Cell:
 
     `modes` are the kinds of time it makes sense in, `ground` is the name of where it is played (`tests.chaos.ground`).
     `codes` are exit codes that processes may end with besides those that belong to any crash; `bound_seconds` is how
-    long after the strike everybody may take to be at work again.
+    long after the strike everybody may take to be at work again. `victims` is how many services it picks by chance,
+    `claims` names what it strikes besides: services or whatever else no other fault may touch meanwhile.
     """
 
     name: str
@@ -61,7 +68,12 @@ class Cell:
     ground: str = ONE_BROKER
     codes: frozenset[int] = frozenset()
     bound_seconds: float = BOUND_SECONDS
+    victims: int = 1
+    claims: frozenset[str] = frozenset()
 
+
+Volley = tuple[Cell, ...]
+"""Cells that are struck at the same time."""
 
 CELLS: dict[str, Cell] = {}
 """Every cell by name; filled when `tests.chaos.cells` is imported."""
@@ -89,10 +101,42 @@ def in_wall_time() -> frozenset[TimeMode]:
     return frozenset({TimeMode.WALL})
 
 
-def chosen(names: Iterable[str]) -> list[Cell]:
-    """Return the cells of these names, all when there are none; raise `ValueError` for a name that nobody has."""
-    wanted = list(names)
-    unknown = [name for name in wanted if name not in CELLS]
+def go_together(cells: Sequence[Cell]) -> bool:
+    """Whether cells can be struck at the same time: their victims differ, and the ground under them stays whole."""
+    if len(cells) < 2:
+        return True
+    claims = [claim for one in cells for claim in one.claims]
+    services_left = len(SERVICES) - sum(claim in SERVICES for claim in claims)
+    ground_is_whole = all(one.group not in {Group.BROKER, Group.NETWORK} for one in cells)
+    return ground_is_whole and len(set(claims)) == len(claims) and sum(one.victims for one in cells) <= services_left
+
+
+def volley_of(cells: Iterable[Cell], size: int) -> Volley:
+    """Return the first cell, with those after it that go together with it and one another: up to so many."""
+    volley: list[Cell] = []
+    for one in cells:
+        if len(volley) < size and go_together([*volley, one]):
+            volley.append(one)
+    return tuple(volley)
+
+
+def name_of(volley: Iterable[Cell]) -> str:
+    """Return the names of cells that are struck at the same time, as `chosen` reads them."""
+    return BESIDE_EACH_OTHER.join(one.name for one in volley)
+
+
+def chosen(names: Iterable[str]) -> list[Volley]:
+    """Return the cells of these names, all one by one when there are none.
+
+    A name may be several, joined by `+`: these are struck at the same time. Raise `ValueError` for a name that nobody
+    has, and for cells that cannot go together.
+    """
+    wanted = [name.split(BESIDE_EACH_OTHER) for name in names] or [[name] for name in CELLS]
+    unknown = [name for together in wanted for name in together if name not in CELLS]
     if unknown:
         raise ValueError(f"no cell is called {', '.join(unknown)}")
-    return [CELLS[name] for name in wanted or CELLS]
+    volleys = [tuple(CELLS[name] for name in together) for together in wanted]
+    apart = [name_of(volley) for volley in volleys if not go_together(volley)]
+    if apart:
+        raise ValueError(f"these strike the same: {', '.join(apart)}")
+    return volleys

@@ -21,7 +21,7 @@ from shared.runtime.kafka_offsets import BrokerError
 from shared.runtime.log_directory import write_log
 from shared.runtime.records import BrokerProblem, Deployment, read_records
 from shared.simulation.log import RECORDED
-from tests.chaos.cell import Cell, NotMet
+from tests.chaos.cell import BESIDE_EACH_OTHER, CELLS, Cell, NotMet, Volley, name_of
 from tests.chaos.ground import Ground
 from tests.chaos.system import TRANSACTION_SECONDS, System
 from tests.chaos.verdict import Judged, judge_elsewhere
@@ -40,12 +40,14 @@ class Outcome:
 
     seed: int
     mode: TimeMode
-    cells: tuple[str, ...]
+    volleys: tuple[str, ...]
     folder: Path
     met: Counter[str] = field(default_factory=Counter)
     unmet: Counter[str] = field(default_factory=Counter)
     failures: list[tuple[str, str]] = field(default_factory=list)
     judged: Judged | None = None
+    striking: tuple[str, ...] = ()
+    """The cells of the present volley, with those that were met beside."""
     took: list[tuple[str, float]] = field(default_factory=list)
     """In seconds, until everybody was at work again: the start, each strike, the end and the verdict."""
     ended: float = 0.0
@@ -55,16 +57,21 @@ class Outcome:
     """The machine's load average over the last five minutes of the round."""
 
     @property
+    def cells(self) -> tuple[str, ...]:
+        """The names of all cells that were to be struck."""
+        return tuple(name for volley in self.volleys for name in volley.split(BESIDE_EACH_OTHER))
+
+    @property
     def blamed(self) -> set[str]:
-        """Return the cells that did not pass: one whose strike failed; all that were met, if anything else did."""
-        guilty = {name for name, _ in self.failures}
-        return guilty | set(self.met) if guilty - set(self.cells) else guilty
+        """Return the cells that did not pass: those of a failed volley; all that were met, if anything else failed."""
+        guilty = {name for failed, _ in self.failures for name in failed.split(BESIDE_EACH_OTHER)}
+        return guilty | set(self.met) if guilty - set(CELLS) else guilty
 
     @property
     def command(self) -> str:
         """The command that plays this round again."""
-        cells = ",".join(self.cells)
-        return f"python -m tests.chaos --seed {self.seed} --mode {self.mode.value} --only {cells} --rounds 1"
+        volleys = ",".join(self.volleys)
+        return f"python -m tests.chaos --seed {self.seed} --mode {self.mode.value} --only {volleys} --rounds 1"
 
 
 async def play(
@@ -72,7 +79,7 @@ async def play(
     folder: Path,
     seed: int,
     mode: TimeMode,
-    cells: Sequence[Cell],
+    volleys: Sequence[Volley],
     until: float | None = None,
     builds: Mapping[str, list[str]] | None = None,
 ) -> Outcome:
@@ -80,10 +87,10 @@ async def play(
 
     No strike begins after `until` (monotonic). `builds` are other programs in place of services, by service.
     """
-    outcome, began = Outcome(seed, mode, tuple(one.name for one in cells), folder), monotonic()
+    outcome, began = Outcome(seed, mode, tuple(map(name_of, volleys)), folder), monotonic()
     system = System(ground, folder, f"chaos-{mode.value}-{seed}", mode, seed)
     system.modules |= builds or {}
-    await _live(system, cells, until, outcome)
+    await _live(system, volleys, until, outcome)
     if outcome.failures:
         await asyncio.sleep(ABORTED_WITHIN_SECONDS)
     await _timed(VERDICT, _judge(system, outcome), outcome)
@@ -91,21 +98,20 @@ async def play(
     return outcome
 
 
-async def _live(system: System, cells: Sequence[Cell], until: float | None, outcome: Outcome) -> None:
+async def _live(system: System, volleys: Sequence[Volley], until: float | None, outcome: Outcome) -> None:
     """Start the deployment, strike it, and end it."""
-    dice, now = Random(outcome.seed), ROUND
+    dice = Random(outcome.seed)
     try:
         async with system:
             await _timed("start", system.flow(WARM_SECONDS), outcome)
-            for one in cells:
+            for volley in volleys:
                 if until is not None and monotonic() > until:
                     break
-                now = one.name
-                await _timed(one.name, strike(system, one, dice, outcome), outcome)
-            now = ROUND
+                await _timed(name_of(volley), strike(system, volley, dice, outcome), outcome)
+            outcome.striking = ()
             outcome.failures += [(END, problem) for problem in await _timed(END, system.close(), outcome)]
     except (AssertionError, OSError, BrokerError, BrokerProblem) as error:
-        outcome.failures.append((now, str(error) or repr(error)))
+        outcome.failures.append((BESIDE_EACH_OTHER.join(outcome.striking) or ROUND, str(error) or repr(error)))
 
 
 async def _timed(name: str, done: Awaitable[T], outcome: Outcome) -> T:
@@ -128,14 +134,29 @@ async def _judge(system: System, outcome: Outcome) -> None:
     outcome.failures += [(VERDICT, text) for text in outcome.judged.broken]
 
 
-async def strike(system: System, one: Cell, dice: Random, outcome: Outcome) -> None:
-    """Put one fault in; afterwards everybody must be at work again within the bound."""
+async def strike(system: System, volley: Volley, dice: Random, outcome: Outcome) -> None:
+    """Put the faults of a volley in at the same time; afterwards everybody must be at work again within the bound."""
+    outcome.striking = tuple(one.name for one in volley)
     await system.all_run()
-    system.codes = one.codes
+    system.codes = frozenset().union(*(one.codes for one in volley))
+    system.struck = set().union(*(one.claims for one in volley))
+    strikes = [asyncio.create_task(put_in(system, one, Random(dice.random()), outcome)) for one in volley]
     try:
-        await one.strike(system, dice)
+        await asyncio.gather(*strikes)
+    finally:
+        for task in strikes:
+            task.cancel()
+        await asyncio.gather(*strikes, return_exceptions=True)
+    await system.flow(max(one.bound_seconds for one in volley))
+
+
+async def put_in(system: System, one: Cell, dice: Random, outcome: Outcome) -> None:
+    """Put one fault in, and count whom it met: its own cell, and others that the same fault met beside."""
+    try:
+        beside = await one.strike(system, dice)
     except NotMet:
         outcome.unmet[one.name] += 1
-    else:
-        outcome.met[one.name] += 1
-    await system.flow(one.bound_seconds)
+        return
+    met = (one.name, *(beside or ()))
+    outcome.met.update(met)
+    outcome.striking = tuple(dict.fromkeys((*outcome.striking, *met)))

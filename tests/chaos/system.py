@@ -64,7 +64,10 @@ class Broken(AssertionError):
 
 
 class System:
-    """One deployment with topics of its own. `codes` are further exit codes that the present strike allows."""
+    """One deployment with topics of its own.
+
+    `codes` are further exit codes that the present strikes allow, `struck` names the processes that they strike.
+    """
 
     def __init__(self, ground: Ground, folder: Path, prefix: str, mode: TimeMode, seed: int) -> None:
         self.ground, self.folder, self.mode, self.seed = ground, folder, mode, seed
@@ -81,6 +84,7 @@ class System:
         self.settings = Settings(broker=ground.bootstrap, prefix=prefix, mode=mode, **given)
         self.members: dict[str, Member] = {}
         self.codes: frozenset[int] = frozenset()
+        self.struck: set[str] = set()
         self.problems: list[str] = []
         self.modules: dict[str, list[str]] = {CLOCK: ["-m", "tests.chaos.stepped", str(folder / "step")]}
         """Another program in place of a service's: a clock whose time can be stepped, in tests a broken build."""
@@ -144,9 +148,11 @@ class System:
         """The clock."""
         return self.members[CLOCK]
 
-    def pick(self, dice: Random, services: Iterable[str] = SERVICES) -> Member:
-        """Return one service's first instance, by chance."""
-        return self.members[dice.choice([*services])]
+    def pick(self, dice: Random) -> Member:
+        """Return one service's first instance, by chance, that no other present strike has picked."""
+        name = dice.choice([service for service in SERVICES if service not in self.struck])
+        self.struck.add(name)
+        return self.members[name]
 
     def make(self, service: str, name: str) -> Member:
         """Return a process that is not started yet, under the supervisor's eye."""

@@ -16,11 +16,13 @@ Generated: `python -m tests.chaos.table` writes this page from `counts.json`, to
 --record` adds; a test fails where they differ.
 
 A fault is counted where it was really met: "killed during recovery" counts only if the process was recovering at that
-moment. After each strike the deployment must be at work again within its bound, and every end must have had a
-documented exit code. After each round of some strikes all outputs must equal the fold of the recorded inputs byte by
-byte, and the checkers must find nothing. Met cleanly is what passed all of that. A strike that fails ends its round and
-takes from its cell every meet of that round; what was recorded until then is judged all the same. Any other failure of
-a round counts against every cell met in it. A failure stays counted when its cause has been mended.
+moment. Faults of different processes are put in at the same time, up to three in a strike, and a broker that is
+killed counts for each office that it had. After each strike the deployment must be at work again within its bound,
+and every end must have had a documented exit code. After each round of some strikes all outputs must equal the fold
+of the recorded inputs byte by byte, and the checkers must find nothing. Met cleanly is what passed all of that. A
+strike that fails ends its round and takes from each of its cells every meet of that round; what was recorded until
+then is judged all the same. Any other failure of a round counts against every cell met in it. A failure stays counted
+when its cause has been mended.
 """
 
 

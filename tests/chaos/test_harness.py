@@ -13,7 +13,7 @@ import tests.chaos.cells  # noqa: F401 - registers all cells
 from shared.contract.ticks import TimeMode
 from shared.runtime.crash_points import CrashPoint
 from tests.chaos.__main__ import never_tried
-from tests.chaos.cell import CELLS, chosen
+from tests.chaos.cell import CELLS, chosen, name_of, volley_of
 from tests.chaos.ground import GROUNDS
 from tests.chaos.ledger import Ledger, add_counts, machine, read_ledger, record
 from tests.chaos.round import Outcome
@@ -115,3 +115,32 @@ def test_a_name_that_no_cell_has_is_refused():
     """A misspelt cell is told, not left out."""
     with pytest.raises(ValueError, match="zombi"):
         chosen(["zombie", "zombi"])
+
+
+def test_faults_of_different_processes_go_together():
+    """Two services and the clock can be struck at once; each such volley is read back from its name."""
+    volley = volley_of([CELLS["zombie"], CELLS["clock-killed"], CELLS["two-clocks"], CELLS["disk-full"]], 3)
+    assert name_of(volley) == "zombie+clock-killed+disk-full"
+    assert chosen([name_of(volley)]) == [volley]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "two-clocks+clock-killed",
+        "rolling-restart+kill-at-any-moment",
+        "foreign-store+wiped-store+zombie+limiter-dead-in-mid-transaction",
+        "broker-paused+told-to-end-without-a-broker",
+        "open-transaction+lender-dead-in-mid-transaction",
+    ],
+)
+def test_faults_of_the_same_process_are_refused_together(names):
+    """Two faults of one clock, five victims of four services, or a broken ground under another fault prove nothing."""
+    with pytest.raises(ValueError, match="strike the same"):
+        chosen([names])
+
+
+def test_a_volley_that_fails_takes_all_its_cells_down():
+    """Nobody can tell which of several faults broke a deployment: none of them was survived, nor any met beside."""
+    met = {"zombie": 1, "clock-killed": 1, "told-to-end": 1}
+    assert outcome_of(met, [("zombie+clock-killed", "no end")], {}).blamed == {"zombie", "clock-killed"}

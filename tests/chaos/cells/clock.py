@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+from typing import Any
 
 from shared.contract.topics import CLOCK
 from shared.kernel.zones import DAY_MS
 from shared.runtime.system_clock import now_ms
-from tests.chaos.cell import Group, cell, in_wall_time
+from tests.chaos.cell import Group, Strike, cell, in_wall_time
 from tests.chaos.cells.process import AGAIN, require_code
 from tests.chaos.system import START_SECONDS, Broken, System
 
@@ -20,7 +22,12 @@ TRUE_MS_MAX = 5_000
 NOTICED_SECONDS = 40.0
 
 
-@cell(Group.CLOCK, heals=AGAIN)
+def clock_cell(heals: str, **more: Any) -> Callable[[Strike], Strike]:
+    """Make the decorated strike a cell that strikes the clock alone."""
+    return cell(Group.CLOCK, heals=heals, victims=0, claims=frozenset({CLOCK}), **more)
+
+
+@clock_cell(AGAIN)
 async def clock_killed(system: System, dice: Random) -> None:
     """The only clock is killed at any moment, or told to end."""
     await asyncio.sleep(dice.random())
@@ -28,7 +35,7 @@ async def clock_killed(system: System, dice: Random) -> None:
     require_code(-SIGKILL if how == SIGKILL else 0, await system.clock.end(how))
 
 
-@cell(Group.CLOCK, heals="one of them is left")
+@clock_cell("one of them is left")
 async def two_clocks(system: System, dice: Random) -> None:
     """Two clocks write at the same time; then one of them is gone, the first or the second."""
     second = await system.add(CLOCK, STANDBY)
@@ -39,7 +46,7 @@ async def two_clocks(system: System, dice: Random) -> None:
     await system.remove(second, dice.choice((SIGTERM, SIGKILL)))
 
 
-@cell(Group.CLOCK, heals="the standby has taken over, and the first clock is back", modes=in_wall_time())
+@clock_cell("the standby has taken over, and the first clock is back", modes=in_wall_time())
 async def standby_takes_over_after_a_pause(system: System, dice: Random) -> None:
     """A second clock has stood still for long when the first one dies; then it goes on, and must tell the true time."""
     standby = await system.add(CLOCK, STANDBY)
@@ -53,7 +60,7 @@ async def standby_takes_over_after_a_pause(system: System, dice: Random) -> None
     await system.remove(standby, SIGTERM)
 
 
-@cell(Group.CLOCK, heals="it is continued", modes=in_wall_time())
+@clock_cell("it is continued", modes=in_wall_time())
 async def clock_stands_still(system: System, dice: Random) -> None:
     """The only clock stands still for a while, anywhere in its work, and goes on."""
     await asyncio.sleep(dice.random())
@@ -62,13 +69,13 @@ async def clock_stands_still(system: System, dice: Random) -> None:
     system.clock.signal(SIGCONT)
 
 
-@cell(Group.CLOCK, heals="the time of day is set right again", modes=in_wall_time())
+@clock_cell("the time of day is set right again", modes=in_wall_time())
 async def time_stepped_by_two_days(system: System, dice: Random) -> None:
     """The time of day of the clock's machine jumps two days forward, or back: no tick may tell it."""
     await falsely(system, dice.choice((2, -2)) * DAY_MS)
 
 
-@cell(Group.CLOCK, heals="the time of day is set right again, and it is started again", modes=in_wall_time())
+@clock_cell("the time of day is set right again, and it is started again", modes=in_wall_time())
 async def clock_started_in_false_time(system: System, dice: Random) -> None:
     """A clock is started on a machine whose time of day is two days off: no tick may tell it."""
     await system.down(system.clock, SIGKILL)

@@ -12,7 +12,6 @@ from random import Random
 from signal import SIGKILL, SIGTERM
 from time import monotonic
 
-from shared.contract.topics import SERVICES
 from shared.engine.progress import decode_progress
 from shared.engine.store import PROGRESS_KEY
 from shared.runtime.records import Deployment, read_records
@@ -60,10 +59,10 @@ async def swapped_stores(system: System, dice: Random) -> None:
     member.start()
 
 
-@cell(Group.DISK, heals=RECOVERS)
+@cell(Group.DISK, heals=RECOVERS, victims=2)
 async def foreign_store(system: System, dice: Random) -> None:
     """A store that was left clean is replaced by the one that another service left."""
-    member, other = dice.sample(system.services, 2)
+    member, other = system.pick(dice), system.pick(dice)
     for one in (member, other):
         require_code(0, await system.down(one, SIGTERM))
     for mine, theirs in zip(stores_of(member), stores_of(other), strict=False):
@@ -148,7 +147,7 @@ async def is_compacted(system: System, service: str) -> bool:
 
 async def left_clean(system: System, dice: Random) -> Member:
     """End a service as an operator does, so that it will trust its disk at the next start."""
-    member = system.members[dice.choice(SERVICES)]
+    member = system.pick(dice)
     await system.until(lambda: at_work(member), START_SECONDS, f"{member.name} at work")
     require_code(0, await system.down(member, SIGTERM))
     return member

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
 from shared.contract.repayments import REPAYMENTS
 from shared.contract.topics import LOAN_SERVICES
 from shared.runtime.system_clock import now_ms
-from tests.chaos.cell import Group, cell, in_wall_time
+from tests.chaos.cell import Group, Strike, cell, in_wall_time
 from tests.chaos.system import PARTITIONS, Broken, System
 
 OPEN_MS_MAX = 60_000
@@ -19,7 +20,12 @@ DIES_WITHIN_MS = 8_000
 NEIGHBOURS_SECONDS = 90.0
 
 
-@cell(Group.LENDER, heals="the transaction is aborted, or committed at last", modes=in_wall_time())
+def lender_cell(heals: str, **more: Any) -> Callable[[Strike], Strike]:
+    """Make the decorated strike a cell that strikes the repayments' topic, and no process."""
+    return cell(Group.LENDER, heals=heals, victims=0, claims=frozenset({REPAYMENTS}), **more)
+
+
+@lender_cell("the transaction is aborted, or committed at last", modes=in_wall_time())
 async def open_transaction(system: System, dice: Random) -> None:
     """A lender's transaction stays open on one partition of an input: it waits, and its neighbours go on."""
     partition = dice.randrange(PARTITIONS)
@@ -28,7 +34,7 @@ async def open_transaction(system: System, dice: Random) -> None:
         await (producer.abort_transaction if dice.random() < 0.7 else producer.commit_transaction)()
 
 
-@cell(Group.LENDER, heals="the broker aborts what was left open")
+@lender_cell("the broker aborts what was left open")
 async def lender_dead_in_mid_transaction(system: System, dice: Random) -> None:
     """A lender disappears with a transaction open: everybody waits until the broker has aborted it."""
     async with transaction(system, dice.randrange(PARTITIONS), DIES_WITHIN_MS):

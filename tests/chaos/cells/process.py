@@ -66,7 +66,9 @@ async def told_to_end(system: System, dice: Random) -> None:
     require_code(0, code)
 
 
-@cell(Group.PROCESS, heals="each is at work again before the next is told to end")
+@cell(
+    Group.PROCESS, heals="each is at work again before the next is told to end", victims=0, claims=frozenset(SERVICES)
+)
 async def rolling_restart(system: System, dice: Random) -> None:
     """All services, in any order, are told to end and started again, one after the other."""
     for member in dice.sample(system.services, len(SERVICES)):
@@ -147,7 +149,13 @@ async def down_for_long(system: System, dice: Random) -> None:
     member.start()
 
 
-@cell(Group.PROCESS, heals="it is started again; its open records are aborted by the fence", modes=in_wall_time())
+@cell(
+    Group.PROCESS,
+    heals="it is started again; its open records are aborted by the fence",
+    modes=in_wall_time(),
+    victims=0,
+    claims=frozenset({RATE_LIMITER}),
+)
 async def limiter_dead_in_mid_transaction(system: System, dice: Random) -> None:
     """The gate dies with a transaction open and stays away; what it left open must not stop the loan services."""
     gate = system.members[RATE_LIMITER]

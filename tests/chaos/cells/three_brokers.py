@@ -39,47 +39,52 @@ def three_brokers(folder: Path) -> Iterator[Ground]:
         yield made
 
 
-Find = Callable[[Cluster, System, Random], Awaitable[int]]
+Holders = Callable[[Cluster, System], Awaitable[list[int]]]
 
 
-async def leader_of_a_changelog(cluster: Cluster, system: System, dice: Random) -> int:
-    """Return the broker that leads a partition of a changelog."""
-    leaders = await cluster.leaders(system.settings.changelog(dice.choice(SERVICES)))
-    return leaders[dice.randrange(PARTITIONS)]
+async def leaders_of_changelogs(cluster: Cluster, system: System) -> list[int]:
+    """Return the brokers that lead a partition of a changelog."""
+    topics = [system.settings.changelog(service) for service in SERVICES]
+    return [leader for topic in topics for leader in (await cluster.leaders(topic)).values()]
 
 
-async def coordinator_of_a_group(cluster: Cluster, system: System, dice: Random) -> int:
-    """Return the broker that coordinates a service's group."""
-    return await cluster.group_coordinator(system.settings.group(dice.choice(SERVICES)))
+async def coordinators_of_groups(cluster: Cluster, system: System) -> list[int]:
+    """Return the brokers that coordinate a service's group."""
+    return [await cluster.group_coordinator(system.settings.group(service)) for service in SERVICES]
 
 
-async def coordinator_of_a_transaction(cluster: Cluster, system: System, dice: Random) -> int:
-    """Return the broker that decides the transactions of a service's partition."""
-    name = system.settings.transactional_id(dice.choice(SERVICES), dice.randrange(PARTITIONS))
-    return await cluster.transaction_coordinator(name)
+async def coordinators_of_transactions(cluster: Cluster, system: System) -> list[int]:
+    """Return the brokers that decide the transactions of a service's partition."""
+    places = [(service, partition) for service in SERVICES for partition in range(PARTITIONS)]
+    return [await cluster.transaction_coordinator(system.settings.transactional_id(*place)) for place in places]
 
 
-async def one_of_three_killed(find: Find, system: System, dice: Random) -> None:
-    """Kill the broker that has a certain office, and start it again after a while."""
+OFFICES: dict[str, Holders] = {
+    "changelog-leader": leaders_of_changelogs,
+    "group-coordinator": coordinators_of_groups,
+    "transaction-coordinator": coordinators_of_transactions,
+}
+
+
+async def one_of_three_killed(office: str, system: System, dice: Random) -> list[str]:
+    """Kill a broker that has a certain office, and start it again after a while; return the offices that it had."""
     cluster = cluster_of(system)
-    victim = await find(cluster, system, dice)
+    holders = {name: await find(cluster, system) for name, find in OFFICES.items()}
+    victim = dice.choice(holders[office])
     cluster.kill_broker(victim)
     await asyncio.sleep(dice.choice((SOON_SECONDS, LATE_SECONDS)))
     await back(cluster, victim)
+    return [f"{name}-killed" for name, held_by in holders.items() if victim in held_by and name != office]
 
 
-for office, find in (
-    ("changelog-leader", leader_of_a_changelog),
-    ("group-coordinator", coordinator_of_a_group),
-    ("transaction-coordinator", coordinator_of_a_transaction),
-):
+for office in OFFICES:
     register(
         Cell(
             f"{office}-killed",
             f"Of three brokers the {office.replace('-', ' ')} of some service is killed, for 3 s or for 25 s.",
             BACK,
             Group.BROKER,
-            partial(one_of_three_killed, find),
+            partial(one_of_three_killed, office),
             ground=THREE_BROKERS,
             codes=NOBODY_ANSWERS,
             bound_seconds=BOUND_SECONDS,
@@ -122,7 +127,7 @@ def cluster_of(system: System) -> Cluster:
 async def cut_off_from_one_of_three(system: System, dice: Random) -> None:
     """One process cannot reach one of three brokers, the leader of a changelog; everybody else can."""
     cluster, network = system.ground.hands
-    broker = await leader_of_a_changelog(cluster_of(system), system, dice)
+    broker = dice.choice(await leaders_of_changelogs(cluster, system))
     space = network.spaces_by_name[dice.choice((*SERVICES, CLOCK))]
     space.partition(cluster.node(broker).port)
     await suffer(space, dice.choice(CUTS_SECONDS))
