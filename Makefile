@@ -99,14 +99,16 @@ nightly: pythons ## ten thousand small worlds with faults of their own choice, i
 # into the code breaks it.
 FUZZ_PYTHON ?= python3.13
 FUZZ_SECONDS ?= 120
-.fuzz/venv: $(LOCK) deploy/requirements-fuzz.lock
+FUZZ_STAMP := .setup/fuzz
+$(FUZZ_STAMP): $(LOCK) deploy/requirements-fuzz.lock
 	$(FUZZ_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))'
-	$(FUZZ_PYTHON) -m venv --clear $@
-	$@/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
-	$@/bin/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements-fuzz.lock
+	$(FUZZ_PYTHON) -m venv --clear .fuzz/venv
+	.fuzz/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	.fuzz/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements-fuzz.lock
+	@mkdir -p $(@D) && touch $@
 
 .PHONY: fuzz
-fuzz: .fuzz/venv ## search for input that hurts, guided by coverage: two minutes for each core, and for the codec
+fuzz: $(FUZZ_STAMP) ## search for input that hurts, guided by coverage: two minutes for each core, and for the codec
 	for target in codec reminder escalation credit_report rate_limiter; do .fuzz/venv/bin/python -m tests.fuzz $$target $(FUZZ_SECONDS); done
 
 .PHONY: lock
