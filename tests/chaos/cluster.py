@@ -37,6 +37,8 @@ JVM_OPTIONS = (
 HEAP_OF_BROKER, HEAP_OF_CONTROLLER, HEAP_OF_TOOL = "-Xmx320m", "-Xmx128m", "-Xmx96m"
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
+AT_ONCE = signal.SIGKILL
+"""How nodes end with their starter: a broker that is told to end waits for its controller, which is gone as well."""
 
 
 class Node:
@@ -74,7 +76,7 @@ class Node:
         command = [find_java(), heap, *JVM_OPTIONS, "-cp", self.cluster.classpath, *arguments]
         with self.log_file.open("ab") as log:
             return subprocess.Popen(
-                dying_with_starter(command),
+                dying_with_starter(command, AT_ONCE),
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -49,10 +49,10 @@ class OwnedProcess:
         return True
 
 
-def dying_with_starter(command: list[str]) -> list[str]:
+def dying_with_starter(command: list[str], how: signal.Signals = signal.SIGTERM) -> list[str]:
     """Extend a command so that the system ends it when its starter dies, however that happens, where the system can."""
     setpriv = shutil.which("setpriv")
-    return command if setpriv is None else [setpriv, "--pdeathsig", "TERM", "--", *command]
+    return command if setpriv is None else [setpriv, "--pdeathsig", how.name.removeprefix("SIG"), "--", *command]
 
 
 def _began(pid: int) -> str | None:
