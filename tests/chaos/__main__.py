@@ -27,6 +27,7 @@ from tests.chaos.cell import CELLS, Volley, chosen, name_of, volley_of
 from tests.chaos.ground import GROUNDS, Ground
 from tests.chaos.ledger import Ledger, add_counts, kafka_version, read_ledger, record
 from tests.chaos.round import Outcome, play
+from tests.chaos.system import PAUSE_SECONDS
 from tests.chaos.table import write_page
 
 STRIKES = 8
@@ -62,7 +63,8 @@ class Run:
             seed, self.seed = self.seed, self.seed + 1
             folder = self.folder / f"round-{seed}-{number}"
             say(f"round {seed} ({mode.value}): {', '.join(map(name_of, following))}")
-            outcome = await play(ground, folder, seed, mode, following, None if self.given.rounds else until)
+            end = None if self.given.rounds else until
+            outcome = await play(ground, folder, seed, mode, following, end, pause_seconds=self.given.pause)
             self._has_played(outcome)
             if self.given.record:
                 record([outcome])
@@ -133,6 +135,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--beside", type=int, default=BESIDE, help="rounds beside each other on one broker")
     parser.add_argument("--strikes", type=int, default=STRIKES, help="how many in a round")
     parser.add_argument("--abreast", type=int, default=ABREAST, help="faults of different processes in one strike")
+    parser.add_argument("--pause", type=float, default=PAUSE_SECONDS, help="seconds for which clocks stand still")
     parser.add_argument("--list", action="store_true", help="name the cells and end")
     parser.add_argument("--record", action="store_true", help="add the counts to docs/reliability/counts.json")
     parser.add_argument("--add-counts", type=Path, metavar="FILE", help="add those of such a file there, and end")

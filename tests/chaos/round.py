@@ -23,7 +23,7 @@ from shared.runtime.records import BrokerProblem, Deployment, read_records
 from shared.simulation.log import RECORDED
 from tests.chaos.cell import BESIDE_EACH_OTHER, CELLS, Cell, NotMet, Volley, name_of
 from tests.chaos.ground import Ground
-from tests.chaos.system import TRANSACTION_SECONDS, System
+from tests.chaos.system import PAUSE_SECONDS, TRANSACTION_SECONDS, System
 from tests.chaos.verdict import Judged, judge_elsewhere
 
 T = TypeVar("T")
@@ -42,6 +42,7 @@ class Outcome:
     mode: TimeMode
     volleys: tuple[str, ...]
     folder: Path
+    pause_seconds: float = PAUSE_SECONDS
     met: Counter[str] = field(default_factory=Counter)
     unmet: Counter[str] = field(default_factory=Counter)
     failures: list[tuple[str, str]] = field(default_factory=list)
@@ -71,7 +72,8 @@ class Outcome:
     def command(self) -> str:
         """The command that plays this round again."""
         volleys = ",".join(self.volleys)
-        return f"python -m tests.chaos --seed {self.seed} --mode {self.mode.value} --only {volleys} --rounds 1"
+        longer = f" --pause {self.pause_seconds:g}" if self.pause_seconds != PAUSE_SECONDS else ""
+        return f"python -m tests.chaos --seed {self.seed} --mode {self.mode.value} --only {volleys} --rounds 1{longer}"
 
 
 async def play(
@@ -82,14 +84,17 @@ async def play(
     volleys: Sequence[Volley],
     until: float | None = None,
     builds: Mapping[str, list[str]] | None = None,
+    pause_seconds: float = PAUSE_SECONDS,
 ) -> Outcome:
     """Play one round; failures are told in the outcome, not raised.
 
-    No strike begins after `until` (monotonic). `builds` are other programs in place of services, by service.
+    No strike begins after `until` (monotonic). `builds` are other programs in place of services, by service;
+    `pause_seconds` is how long clocks stand still that do so for long.
     """
-    outcome, began = Outcome(seed, mode, tuple(map(name_of, volleys)), folder), monotonic()
+    outcome, began = Outcome(seed, mode, tuple(map(name_of, volleys)), folder, pause_seconds), monotonic()
     system = System(ground, folder, f"chaos-{mode.value}-{seed}", mode, seed)
     system.modules |= builds or {}
+    system.pause_seconds = pause_seconds
     await _live(system, volleys, until, outcome)
     if outcome.failures:
         await asyncio.sleep(ABORTED_WITHIN_SECONDS)

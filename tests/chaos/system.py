@@ -41,6 +41,8 @@ DAYS = 400
 DAYS_GONE = 15
 """How far into the story simulated time begins: its past arrives late, and the first reports are four days away."""
 SESSION_SECONDS = 6.0
+PAUSE_SECONDS = 12.0
+"""How long a clock stands still that does so for long, where nothing else is asked for."""
 TRANSACTION_SECONDS = 10.0
 LOOK_SECONDS, LOOK_AT_PROGRESS_SECONDS = 0.05, 0.25
 START_SECONDS = 120.0
@@ -66,7 +68,8 @@ class Broken(AssertionError):
 class System:
     """One deployment with topics of its own.
 
-    `codes` are further exit codes that the present strikes allow, `struck` names the processes that they strike.
+    `codes` are further exit codes that the present strikes allow, `struck` names the processes that they strike;
+    `pause_seconds` is how long a clock stands still that does so for long.
     """
 
     def __init__(self, ground: Ground, folder: Path, prefix: str, mode: TimeMode, seed: int) -> None:
@@ -84,6 +87,7 @@ class System:
         self.settings = Settings(broker=ground.bootstrap, prefix=prefix, mode=mode, **given)
         self.members: dict[str, Member] = {}
         self.codes: frozenset[int] = frozenset()
+        self.pause_seconds = PAUSE_SECONDS
         self.struck: set[str] = set()
         self.problems: list[str] = []
         self.modules: dict[str, list[str]] = {CLOCK: ["-m", "tests.chaos.stepped", str(folder / "step")]}

@@ -24,7 +24,7 @@ from tests.chaos.verdict import Judged
 def outcome_of(met: dict[str, int], failures: list[tuple[str, str]], tried: dict[str, int]) -> Outcome:
     """Return a round as it would have ended."""
     names = tuple(met)
-    return Outcome(7, TimeMode.WALL, names, Path(), Counter(met), Counter(), failures, Judged(tried, ()))
+    return Outcome(7, TimeMode.WALL, names, Path(), met=Counter(met), failures=failures, judged=Judged(tried, ()))
 
 
 def test_the_table_has_a_row_for_every_cell_and_nobody_else():

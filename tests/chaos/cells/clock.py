@@ -16,7 +16,6 @@ from tests.chaos.cells.process import AGAIN, require_code
 from tests.chaos.system import START_SECONDS, Broken, System
 
 STANDBY = "clock-standby"
-LONG_PAUSE_SECONDS = 12.0
 FALSE_SECONDS = 6.0
 TRUE_MS_MAX = 5_000
 NOTICED_SECONDS = 40.0
@@ -52,7 +51,7 @@ async def standby_takes_over_after_a_pause(system: System, dice: Random) -> None
     standby = await system.add(CLOCK, STANDBY)
     await asyncio.sleep(dice.random())
     standby.signal(SIGSTOP)
-    await asyncio.sleep(LONG_PAUSE_SECONDS)
+    await asyncio.sleep(system.pause_seconds)
     await system.down(system.clock, SIGKILL)
     standby.signal(SIGCONT)
     await system.flow(START_SECONDS)
@@ -65,7 +64,7 @@ async def clock_stands_still(system: System, dice: Random) -> None:
     """The only clock stands still for a while, anywhere in its work, and goes on."""
     await asyncio.sleep(dice.random())
     system.clock.signal(SIGSTOP)
-    await asyncio.sleep(dice.choice((2.0, LONG_PAUSE_SECONDS)))
+    await asyncio.sleep(dice.choice((2.0, system.pause_seconds)))
     system.clock.signal(SIGCONT)
 
 
