@@ -63,8 +63,8 @@ class Run:
             seed, self.seed = self.seed, self.seed + 1
             folder = self.folder / f"round-{seed}-{number}"
             say(f"round {seed} ({mode.value}): {', '.join(map(name_of, following))}")
-            end = None if self.given.rounds else until
-            outcome = await play(ground, folder, seed, mode, following, end, pause_seconds=self.given.pause)
+            end, pause = None if self.given.rounds else until, self.given.pause
+            outcome = await play(ground, folder, seed, mode, following, until=end, pause_seconds=pause)
             self._has_played(outcome)
             if self.given.record:
                 record([outcome])

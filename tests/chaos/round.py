@@ -82,6 +82,7 @@ async def play(
     seed: int,
     mode: TimeMode,
     volleys: Sequence[Volley],
+    *,
     until: float | None = None,
     builds: Mapping[str, list[str]] | None = None,
     pause_seconds: float = PAUSE_SECONDS,
