@@ -30,12 +30,13 @@ $(KAFKA_STAMP): deploy/pom.xml $(PACKAGES_STAMP)
 	$(BIN)/duecourse kafka fetch
 	@mkdir -p $(@D) && touch $@
 
-# The rules' tests need promtool: taken from Debian where that is possible, else they are left out, loudly.
+# The alerts' tests need Prometheus and Alertmanager: taken from Debian where that is possible, else they are left out, loudly.
 .PHONY: promtool
 promtool:
-	@command -v promtool >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
-	  && apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq --no-install-recommends prometheus >/dev/null 2>&1 && command -v promtool >/dev/null; } \
-	  || echo "promtool is missing and cannot be installed here: the tests of rules and alerts are left out" >&2
+	@{ command -v promtool && command -v amtool; } >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+	  && apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager >/dev/null 2>&1 \
+	  && command -v promtool >/dev/null; } \
+	  || echo "promtool or amtool is missing and cannot be installed here: tests of rules and alerts are left out" >&2
 
 .PHONY: monitoring
 monitoring: $(PACKAGES_STAMP) ## write rules, alerts, runbooks, drills and dashboards anew

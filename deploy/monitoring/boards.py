@@ -71,7 +71,7 @@ OVERVIEW = Board(
     (
         ("Promises", (
             figure("Waking somebody", "Alerts that page now; their runbooks are behind the link above.", "short",
-                   'count(ALERTS{alertstate="firing", severity="page"}) or vector(0)', width=4, red_from=1),
+                   'count(ALERTS{alertstate="firing", severity="page"} unless on (slo, window) ALERTS{alertname="CauseKnown", alertstate="firing"}) or vector(0)', width=4, red_from=1),
             figure("Promises violated", "Violations that the newest audit found. Anything but 0 pages: PromiseBroken.", "short",
                    f"sum by (promise) ({m('promise_violations')})", width=8, red_from=1),
             figure("Attempts after payment", "Contacts about money that had been paid: a gateway acted before the withdrawal reached it. 0 unless services lag; P5 says whether a promise broke.", "short",

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from deploy.monitoring.dashboards import dashboards
-from deploy.monitoring.rules import alert_rules, as_yaml, burn_alerts, recording_rules, rule_tests
+from deploy.monitoring.rules import alert_rules, as_yaml, every_alert, recording_rules, rule_tests
 from deploy.monitoring.runbooks import drills, index, runbook
-from deploy.monitoring.sources import DEPLOY, load_alerts, load_objectives, load_outcomes
+from deploy.monitoring.sources import DEPLOY, load_objectives, load_outcomes
 
 ALERTS = "../alerts/duecourse.yml"
 FROM = "Generated from deploy/alerts.toml and deploy/slo.toml by `make monitoring`; edits here are lost."
@@ -17,8 +17,7 @@ FROM = "Generated from deploy/alerts.toml and deploy/slo.toml by `make monitorin
 
 def documents() -> dict[Path, str]:
     """Return every generated file, by its path under deploy/."""
-    objectives = load_objectives()
-    alerts = (*load_alerts(), *burn_alerts(objectives))
+    objectives, alerts = load_objectives(), every_alert()
     found = {
         Path("prometheus/rules/objectives.yml"): as_yaml(recording_rules(objectives), FROM),
         Path("prometheus/alerts/duecourse.yml"): as_yaml(alert_rules(alerts), FROM),

@@ -9,25 +9,34 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from deploy.monitoring.sources import Alert, Case, Objective
+from deploy.monitoring.sources import Alert, Case, Objective, load_alerts, load_objectives
 
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
+RECORDED_EVERY_SECONDS = 30
 BURNS = (
-    ("page", 14.4, "5m", "1h", "2m"),
-    ("page", 6.0, "30m", "6h", "5m"),
-    ("ticket", 3.0, "2h", "1d", "15m"),
-    ("ticket", 1.0, "6h", "3d", "30m"),
+    ("page", 14.4, "5m", "1h"),
+    ("page", 6.0, "30m", "6h"),
+    ("ticket", 3.0, "2h", "1d"),
+    ("ticket", 1.0, "6h", "3d"),
 )
-"""Severity, how many times too fast the budget burns, short and long window, and for how long: the usual four."""
+"""Severity, how many times too fast the budget burns, short and long window: the usual four."""
+PATIENCE = {"page": "4m", "ticket": "15m"}
+"""A symptom lets its cause speak first: the slowest alert on a cause, GateStandsStill, needs three minutes and more."""
+OBJECTIVE = "Objective"
+CAUSE_KNOWN = "CauseKnown"
+SETTLING_MINUTES = 2
+"""What a cause left behind is counted when it is worked off, which may be a little after the cause itself was over."""
 LONG_MINUTES = 180
 RUNBOOKS = "https://github.com/duecourse/duecourse/blob/main/deploy/runbooks"
 ERRORS = "duecourse:slo_errors:ratio_rate"
 FRESH = "duecourse:slo_holds:bool"
+SEEN = "duecourse:seen:bool"
+SEEN_SHARE = "duecourse:seen:share"
 
 
 def recording_rules(objectives: Sequence[Objective]) -> dict[str, Any]:
     """Return the recording rules: error ratios by window, the objective, and what is left of the budget."""
-    rules: list[dict[str, Any]] = []
+    rules: list[dict[str, Any]] = _seen_rules()
     for objective in objectives:
         labels = {"slo": objective.name}
         if objective.holds:
@@ -40,14 +49,34 @@ def recording_rules(objectives: Sequence[Objective]) -> dict[str, Any]:
         )
         left = f'1 - avg_over_time({ERRORS}5m{{slo="{objective.name}"}}[30d]) / (1 - {objective.objective})'
         rules.append({"record": "duecourse:slo_budget_left:ratio", "expr": left, "labels": labels})
-    return {"groups": [{"name": "duecourse-objectives", "interval": "30s", "rules": rules}]}
+    group = {"name": "duecourse-objectives", "interval": f"{RECORDED_EVERY_SECONDS}s", "rules": rules}
+    return {"groups": [group]}
+
+
+def _seen_rules() -> list[dict[str, Any]]:
+    """Return which share of each window the deployment has been known for; a blackout of less than a day is known."""
+    shares = [
+        {
+            "record": SEEN_SHARE + window,
+            "expr": f"clamp_max(count_over_time({SEEN}[{window}]) / {_seconds(window) // RECORDED_EVERY_SECONDS}, 1)",
+        }
+        for window in WINDOWS
+    ]
+    return [{"record": SEEN, "expr": "count(max_over_time(duecourse_build_info[1d])) > bool 0"}, *shares]
 
 
 def _ratio(objective: Objective, window: str) -> str:
+    """Return the share of a window that failed.
+
+    What is unknown of the window counts as good: else the first minutes of a deployment would stand for its hour, and
+    a restart would spend a budget that it does not touch.
+    """
     if objective.holds:
-        return f'1 - avg_over_time({FRESH}{{slo="{objective.name}"}}[{window}])'
-    bad, total = (text.replace("WINDOW", window) for text in (objective.bad, objective.total))
-    return f"({bad}) / ({total} > 0)"
+        failed = f'(1 - avg_over_time({FRESH}{{slo="{objective.name}"}}[{window}]))'
+    else:
+        bad, total = (text.replace("WINDOW", window) for text in (objective.bad, objective.total))
+        failed = f"(({bad}) / ({total} > 0))"
+    return f"{failed} * on () {SEEN_SHARE}{window}"
 
 
 def alert_rules(alerts: Sequence[Alert]) -> dict[str, Any]:
@@ -71,6 +100,12 @@ def _rule(alert: Alert) -> dict[str, Any]:
     }
 
 
+def every_alert() -> tuple[Alert, ...]:
+    """Return the alerts that people wrote, and those that follow from the objectives."""
+    written, objectives = load_alerts(), load_objectives()
+    return (*written, *burn_alerts(objectives), cause_alert(written, objectives))
+
+
 def burn_alerts(objectives: Sequence[Objective]) -> tuple[Alert, ...]:
     """Return two alerts for each objective: one that pages, one that can wait until morning."""
     return tuple(_burn_alert(objective, severity) for objective in objectives for severity in ("page", "ticket"))
@@ -80,19 +115,15 @@ def _burn_alert(objective: Objective, severity: str) -> Alert:
     budget = round(1 - objective.objective, 6)
     chosen = [burn for burn in BURNS if burn[0] == severity]
     selector = f'{{slo="{objective.name}"}}'
-    expression = "\nor ".join(
-        f"({ERRORS}{short}{selector} > {factor} * {budget} and {ERRORS}{long}{selector} > {factor} * {budget})"
-        for _, factor, short, long, _ in chosen
-    )
-    name = f"Objective{objective.name.capitalize()}{'BurnsFast' if severity == 'page' else 'BurnsSlowly'}"
-    factor = chosen[0][1]
+    expression = "\nor ".join(_burns(objective.name, budget, *burn[1:]) for burn in chosen)
+    _, factor, short, _ = chosen[0]
     bad = {f"{ERRORS}{window}{selector}": f"{min(1.0, budget * factor * 2)}x300" for window in WINDOWS}
     brief = {**dict.fromkeys(bad, "0x300"), f"{ERRORS}5m{selector}": "1x300", f"{ERRORS}2h{selector}": "1x300"}
     return Alert(
-        name=name,
+        name=f"{OBJECTIVE}{objective.name.capitalize()}{'BurnsFast' if severity == 'page' else 'BurnsSlowly'}",
         severity=severity,
         expression=expression,
-        lasting=chosen[0][4],
+        lasting=PATIENCE[severity],
         summary=f"{{{{ $value | humanizePercentage }}}} fail: {objective.sentence[0].lower()}{objective.sentence[1:]}",
         impact=f"The promise to lenders ({objective.objective:.1%} in 30 days) will be missed at this rate.",
         queries=(
@@ -100,7 +131,10 @@ def _burn_alert(objective: Objective, severity: str) -> Alert:
             "histogram_quantile(0.99, sum by (le, action) (rate(duecourse_fact_to_action_seconds_bucket[5m])))",
             "topk(5, duecourse_lag_seconds)",
         ),
-        causes=("one of the causes that have alerts of their own: look at those first", "less capacity than facts"),
+        causes=(
+            "one that no alert knows: beside one that an alert knows, and shortly after it, this alert wakes nobody",
+            "less capacity than facts",
+        ),
         mitigate=("add instances up to the number of partitions", "throttle imports"),
         fix=("`duecourse doctor --broker HOST:PORT`", "compare epoch and commit durations on the worker dashboard"),
         reads=(
@@ -110,10 +144,66 @@ def _burn_alert(objective: Objective, severity: str) -> Alert:
         ),
         verify="The error ratio of five minutes is below the budget.",
         tell="Lenders, when the budget is spent.",
-        fires=(Case(series=bad, at="90m", labels={"slo": objective.name}),),
+        fires=(Case(series=bad, at="90m", labels={"slo": objective.name, "window": short}),),
         silent=(Case(series=brief, at="90m"),),
-        undrilled="The alerts on causes are drilled; a budget burns for an hour before anybody is woken.",
-    )  # fmt: skip
+        drill=objective.drill if severity == "page" else None,
+        undrilled=objective.undrilled if severity == "page" else "It burns for hours before anybody gets a ticket.",
+    )
+
+
+def _burns(slo: str, budget: float, factor: float, short: str, long: str) -> str:
+    """Return when a budget burns so fast over both windows; the label tells which, for what inhibits it."""
+    over = " and ".join(f'{ERRORS}{window}{{slo="{slo}"}} > {factor} * {budget}' for window in (short, long))
+    return _labelled(over, "window", short)
+
+
+def _labelled(expression: str, label: str, value: str) -> str:
+    return f'label_replace({expression}, "{label}", "{value}", "", "")'
+
+
+def cause_alert(alerts: Sequence[Alert], objectives: Sequence[Objective]) -> Alert:
+    """Return what keeps alerts on symptoms silent beside a cause that somebody was woken for, and shortly after it."""
+    known = [
+        _labelled(_labelled(_fired(causes, _minutes(short) + SETTLING_MINUTES), "slo", objective.name), "window", short)
+        for objective in objectives
+        if (causes := "|".join(alert.name for alert in alerts if objective.name in alert.burns))
+        for severity, _, short, _ in BURNS
+        if severity == "page"
+    ]
+    cause, slo = next((alert.name, alert.burns[0]) for alert in alerts if alert.burns)
+    series = {f'ALERTS{{alertname="{cause}",alertstate="firing"}}': "1x9 _x30"}
+    return Alert(
+        name=CAUSE_KNOWN,
+        severity="none",
+        expression="\nor ".join(known),
+        lasting="0m",
+        summary="Somebody was woken for what burns the budget of {{ $labels.slo }}.",
+        impact=(
+            "None. While it fires, the objective of its label `slo` wakes nobody over its short `window`: the page on"
+            " the cause says more."
+        ),
+        queries=('ALERTS{alertname="CauseKnown"}', 'ALERTS{severity="page"}', "duecourse:slo_errors:ratio_rate5m"),
+        causes=("an alert on a cause fires, or did so until minutes ago",),
+        mitigate=("nothing to do here: see the alert on the cause",),
+        fix=("if it stays without such an alert, look at Prometheus' rules",),
+        verify="It ends by itself, a window and two minutes after the cause; a symptom that is left wakes somebody.",
+        tell="Nobody.",
+        fires=(Case(series=series, at="15m", labels={"slo": slo, "window": "5m"}),),
+        silent=(Case(series=series, at="20m"),),
+        undrilled="Every drill of a cause is one: without it an objective would page beside.",
+    )
+
+
+def _fired(causes: str, minutes: int) -> str:
+    return f'max(max_over_time(ALERTS{{alertname=~"{causes}", alertstate="firing"}}[{minutes}m]))'
+
+
+def _minutes(window: str) -> int:
+    return _seconds(window) // 60
+
+
+def _seconds(window: str) -> int:
+    return int(window[:-1]) * {"m": 60, "h": 3600, "d": 86_400}[window[-1]]
 
 
 def rule_tests(alerts: Sequence[Alert], rule_file: str, *, long: bool) -> dict[str, Any]:
@@ -149,7 +239,7 @@ def _tests(alert: Alert, *, long: bool) -> Iterator[dict[str, Any]]:
 
 
 def _is_long(at: str) -> bool:
-    return int(at[:-1]) * {"m": 1, "h": 60}[at[-1]] > LONG_MINUTES
+    return _minutes(at) > LONG_MINUTES
 
 
 def metric_names(expression: str) -> set[str]:

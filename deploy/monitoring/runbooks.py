@@ -72,6 +72,11 @@ HEALED_BY: Final = {
     "gateways speak again": "the gateways are started again",
     "start outreach": "`duecourse outreach start --broker HOST:PORT --reason TEXT`",
     "end the other build": "the roll-out is finished or rolled back",
+    "the broker runs smoothly": "the broker gets its processor or disk back",
+    "the gate stays awake": "the gate's machine is left in peace, or the gate moves to another",
+    "the producer is stopped": "the producer is stopped",
+    "credit_report gets a larger disk": "`duecourse run credit_report --data FOLDER --broker HOST:PORT`, on a disk with room",
+    "the broker keeps offsets of groups": "the broker keeps the offsets of groups again",
     "start auditor": "`duecourse check --every-minutes 60 --broker HOST:PORT --health HOST:PORT`",
 }
 _HEAD: Final = """# Drills
@@ -80,14 +85,12 @@ One row per alert: a fault that `python -m tests.drills` puts into a running sys
 gateways, Prometheus, Alertmanager, a pager), the query that shows it, what heals it, and how the newest run of the row
 ended: after how many seconds Alertmanager had told the pager (or the tickets), of how many it may take, and after how
 many more, from the cure on, the alert was over. A row passes when that happened, the query had an answer meanwhile, and
-nothing else paged until the cure had worked. What did page is named. Rules are evaluated every five seconds.
+nothing else at all paged until the cure had worked. Rules are evaluated every five seconds.
 
-Budgets' own alerts (`Objective...`) are named too, but do not fail a row, and this is why. They ask whether the last
-hour burned too fast, so that a short fault wakes nobody: an objective of 99 % pages after nine failing minutes within
-an hour, one of 99.9 % after one. A drill's Prometheus has known its system for minutes: the hour's window holds what
-that of five minutes holds, the start of all processes at once included, the guard against short faults is off, and the
-page says nothing about the fault. Where a system is older than an hour the guard is on, and alerts on causes inhibit
-those on budgets.
+Alerts on objectives count like all others. A cause that wakes somebody keeps the objectives that it burns from waking
+them too, and until what it left has passed out of their short windows: `CauseKnown` fires as long, and Alertmanager
+inhibits by it. Where no cause has an alert, the objective pages alone: two faults below are such. An hour of which
+minutes are known counts as an hour: what is unknown of it was good.
 
 *Hastened* by N: windows and patience of this alert's rule were N times shorter (never below 20 s), expression and
 thresholds unchanged.

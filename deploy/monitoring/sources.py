@@ -14,31 +14,6 @@ SEVERITIES = ("page", "ticket", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Objective:
-    """One objective: a ratio of events (`bad` and `total`), or what must hold (`holds`)."""
-
-    name: str
-    sentence: str
-    objective: float
-    bad: str = ""
-    total: str = ""
-    holds: str = ""
-
-    def __post_init__(self) -> None:
-        if bool(self.holds) == bool(self.bad and self.total) or not 0 < self.objective < 1:
-            raise ValueError(f"objective {self.name}: give `holds`, or `bad` and `total`, and a share below 1")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """Series of a rule test, in promtool's notation, the instant to look at, and what must fire then."""
-
-    series: dict[str, str]
-    at: str = "10m"
-    labels: dict[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
     """How the alert is made to fire on a running system, and how that is undone: names of `tests/drills/faults.py`.
 
@@ -53,6 +28,36 @@ class Drill:
     hasten: int = 1
     stays: bool = False
     pages: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """One objective: a ratio of events (`bad` and `total`), or what must hold (`holds`).
+
+    `drill` makes its budget burn while no alert on a cause fires; without one, `undrilled` says why.
+    """
+
+    name: str
+    sentence: str
+    objective: float
+    bad: str = ""
+    total: str = ""
+    holds: str = ""
+    drill: Drill | None = None
+    undrilled: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.holds) == bool(self.bad and self.total) or not 0 < self.objective < 1:
+            raise ValueError(f"objective {self.name}: give `holds`, or `bad` and `total`, and a share below 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Series of a rule test, in promtool's notation, the instant to look at, and what must fire then."""
+
+    series: dict[str, str]
+    at: str = "10m"
+    labels: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +91,8 @@ class Alert:
     silent: tuple[Case, ...]
     reads: tuple[str, ...] = ()
     """What the answer to each of the three queries means, and where to go next: whoever is woken has two minutes."""
+    burns: tuple[str, ...] = ()
+    """The objectives whose budgets its cause burns: while it fires, and shortly after, theirs wake nobody."""
     keeps: str = ""
     """For how long it goes on firing after its cause is gone, because it inhibits what takes longer to be over."""
     drill: Drill | None = None
@@ -100,13 +107,20 @@ class Alert:
             )
         if len(self.reads) != (len(self.queries) if self.severity == "page" else len(self.reads)):
             raise ValueError(f"alert {self.name}: whoever is woken must be told how to read each query")
+        if self.burns and self.severity != "page":
+            raise ValueError(f"alert {self.name}: only what wakes somebody may keep an objective from waking them")
         if bool(self.drill) == bool(self.undrilled):
             raise ValueError(f"alert {self.name}: give a drill, or say why there is none")
 
 
 def load_objectives(path: Path = DEPLOY / "slo.toml") -> tuple[Objective, ...]:
     """Return the objectives."""
-    return tuple(Objective(**entry) for entry in tomllib.loads(path.read_text())["slos"])
+    return tuple(_objective(entry) for entry in tomllib.loads(path.read_text())["slos"])
+
+
+def _objective(entry: dict[str, Any]) -> Objective:
+    drill = Drill(**entry.pop("drill")) if "drill" in entry else None
+    return Objective(**entry, drill=drill)
 
 
 def load_alerts(path: Path = DEPLOY / "alerts.toml") -> tuple[Alert, ...]:
@@ -135,7 +149,7 @@ def save_outcomes(outcomes: Mapping[str, Outcome], path: Path = DEPLOY / "drills
 
 def _alert(entry: dict[str, Any]) -> Alert:
     lists = {name: tuple(entry.pop(name)) for name in ("queries", "causes", "mitigate", "fix")}
-    lists["reads"] = tuple(entry.pop("reads", ()))
+    lists |= {name: tuple(entry.pop(name, ())) for name in ("reads", "burns")}
     cases = {name: tuple(Case(**case) for case in entry.pop(name)) for name in ("fires", "silent")}
     drill = Drill(**entry.pop("drill")) if "drill" in entry else None
     return Alert(**entry, **lists, **cases, drill=drill)

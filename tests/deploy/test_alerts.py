@@ -12,23 +12,25 @@ import pytest
 
 from deploy.monitoring.generate import documents, stale
 from deploy.monitoring.rules import (
+    CAUSE_KNOWN,
     RUNBOOKS,
     alert_rules,
     as_yaml,
     burn_alerts,
+    every_alert,
     metric_names,
     recording_rules,
     rule_tests,
 )
 from deploy.monitoring.runbooks import HEADINGS, runbook
-from deploy.monitoring.sources import DEPLOY, Alert, load_alerts, load_objectives
+from deploy.monitoring.sources import DEPLOY, Alert, load_objectives
 from services.cli import COMMANDS, duecourse
 from shared.runtime.metric_catalogue import CATALOGUE, Kind
 from tests.drills.faults import FAULTS
 from tests.house.tree import ROOT
 
 OBJECTIVES = load_objectives()
-ALERTS = (*load_alerts(), *burn_alerts(OBJECTIVES))
+ALERTS = every_alert()
 NAMES = {metric.full_name for metric in CATALOGUE}
 COMMAND = re.compile(r"`(duecourse [^`]+)`")
 
@@ -106,6 +108,15 @@ def test_every_drill_names_a_fault_and_a_cure_that_exist() -> None:
     drilled = [alert.drill for alert in ALERTS if alert.drill is not None]
     assert len(drilled) >= 10
     assert {name for drill in drilled for name in (drill.fault, drill.heal)} - FAULTS.keys() == set()
+
+
+def test_every_budget_that_a_cause_burns_exists() -> None:
+    """What causes are said to burn are objectives, and exactly those are kept silent by what keeps objectives silent."""
+    named = {name for alert in ALERTS for name in alert.burns}
+    assert named
+    assert named <= {objective.name for objective in OBJECTIVES}
+    (known,) = [alert for alert in ALERTS if alert.name == CAUSE_KNOWN]
+    assert set(re.findall(r'"slo", "(\w+)"', known.expression)) == named
 
 
 def test_alerts_have_each_a_case_that_fires_and_one_that_stays_silent() -> None:

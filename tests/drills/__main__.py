@@ -18,12 +18,14 @@ from itertools import groupby
 from pathlib import Path
 from time import monotonic
 
-from deploy.monitoring.sources import Alert, Outcome, load_alerts, save_outcomes
+from deploy.monitoring.rules import every_alert
+from deploy.monitoring.sources import Alert, Outcome, save_outcomes
 from shared.runtime.local_kafka import LocalKafka
 from shared.runtime.local_kafka.network import free_port
 from shared.runtime.settings import Settings
 from shared.runtime.topics import TopicAdmin
-from tests.drills.faults import FAULTS, Scene
+from tests.drills.faults import FAULTS
+from tests.drills.scene import Scene
 from tests.drills.traffic import House, Lenders, gateways, until_cancelled
 from tests.drills.watch import Watch, seconds_of, start_watch, until
 
@@ -31,8 +33,6 @@ WARM_SECONDS = 30.0
 READY_FOR = "90s"
 CALM_SECONDS = 400.0
 RECEIVERS = {"page": "page", "ticket": "ticket"}
-OBJECTIVE = "Objective"
-"""Budgets' own alerts are named, not counted: where history is minutes long, an hour's window is minutes long too."""
 
 
 async def drill(alerts: Sequence[Alert], scene: Scene, watch: Watch) -> dict[str, asyncio.Task[Outcome]]:
@@ -84,8 +84,7 @@ async def _outcome(
     told, shown, beside = seen
     over = await _over(alert, watch, healed)
     ends = over is not None or alert.severity == "none" or (alert.drill is not None and alert.drill.stays)
-    strangers = [name for name in beside if not name.startswith(OBJECTIVE)]
-    passed = told is not None and shown and ends and not strangers
+    passed = told is not None and shown and ends and not beside
     outcome = Outcome(told=told, over=over, beside=beside, shown=shown, passed=passed)
     say(f"{alert.name}: {outcome}")
     return outcome
@@ -93,7 +92,7 @@ async def _outcome(
 
 async def run(only: Sequence[str], folder: Path) -> dict[str, Outcome]:
     """Run the drills that were asked for, by fault."""
-    alerts = load_alerts()
+    alerts = every_alert()
     drilled = sorted((a for a in alerts if a.drill is not None), key=_order)
     groups = [list(group) for _, group in groupby(drilled, key=_fault)]
     chosen = [group for group in groups if not only or _fault(group[0]) in only]
@@ -108,7 +107,7 @@ async def run(only: Sequence[str], folder: Path) -> dict[str, Outcome]:
         house.start()
         lasting = [member.port for name, member in house.members.items() if name not in house.down]
         watch = start_watch(folder, lasting, alerts, stack)
-        scene = Scene(house, gateways=asyncio.create_task(gateways(settings)))
+        scene = Scene(house, broker, stack, gateways=asyncio.create_task(gateways(settings)))
         tasks = [
             asyncio.create_task(Lenders(scene.deployment).run(first=50, per_second=1.0)),
             asyncio.create_task(mend(house)),
@@ -124,10 +123,9 @@ async def run(only: Sequence[str], folder: Path) -> dict[str, Outcome]:
 
 
 def _is_warm(watch: Watch, processes: int) -> bool:
-    """Whether every process has been ready for a while, and nothing pages but budgets, which remember the start."""
+    """Whether every process has been ready for a while, and nothing pages."""
     ready = f"sum(min_over_time(duecourse_ready[{READY_FOR}])) == {processes}"
-    paging = [name for name, severity in watch.active().items() if severity == "page"]
-    return watch.shows(ready) and all(name.startswith(OBJECTIVE) for name in paging)
+    return watch.shows(ready) and "page" not in watch.active().values()
 
 
 def _fault(alert: Alert) -> str:

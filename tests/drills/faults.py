@@ -9,12 +9,10 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
@@ -28,11 +26,13 @@ from shared.contract.repayments import REPAYMENTS
 from shared.domain.policy import default_directory
 from shared.kernel.ids import derive_id
 from shared.kernel.zones import DAY_MS, HOUR_MS
-from shared.runtime.records import Deployment, publisher, read_records
+from shared.runtime.records import publisher, read_records
 from shared.runtime.system_clock import now_ms
 from shared.simulation.desk import publication
 from tests.drills.limits import ProcessorLimit
-from tests.drills.traffic import House, Member, garbage, gateways, until_cancelled
+from tests.drills.scene import Act, Scene, bring_gateways_back, end_background, silence_gateways, start, stop
+from tests.drills.surroundings import SURROUNDINGS
+from tests.drills.traffic import Member, garbage
 
 LIVES_SECONDS = 8.0
 JOINS_SECONDS = 20.0
@@ -40,52 +40,6 @@ SETTLES_SECONDS = 15.0
 SHARE_OF_A_CORE = 0.06
 LOOKS_SECONDS = 1.0
 IMPORTED = 80_000
-
-
-@dataclass
-class Scene:
-    """A running deployment, and what a fault left in it."""
-
-    house: House
-    left: dict[str, Any] = field(default_factory=dict)
-    gateways: asyncio.Task[None] | None = None
-
-    @property
-    def deployment(self) -> Deployment:
-        """Where its topics lie."""
-        return Deployment(self.house.settings.broker, self.house.settings.prefix)
-
-
-Act = Callable[[Scene], Awaitable[None]]
-
-
-def stop(name: str) -> Act:
-    """End a process as an operator would, and leave it down."""
-
-    async def act(scene: Scene) -> None:
-        scene.house.down.add(name)
-        await asyncio.to_thread(scene.house.members[name].end)
-
-    return act
-
-
-def start(name: str) -> Act:
-    """Start it again."""
-
-    async def act(scene: Scene) -> None:
-        scene.house.down.discard(name)
-        if not scene.house.members[name].runs:
-            scene.house.members[name].start()
-
-    return act
-
-
-async def end_background(scene: Scene) -> None:
-    """End what a fault has left running."""
-    task = scene.left.pop("background")
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 def crash_loop(name: str) -> Act:
@@ -99,7 +53,7 @@ def crash_loop(name: str) -> Act:
 
     async def act(scene: Scene) -> None:
         scene.house.down.add(name)
-        scene.left["background"] = asyncio.create_task(go_on(scene.house.members[name]))
+        scene.go_on(go_on(scene.house.members[name]))
 
     return act
 
@@ -135,7 +89,7 @@ def slow_import(name: str, facts: Callable[[int], Event]) -> Act:
                 await asyncio.sleep(LOOKS_SECONDS)
 
     async def act(scene: Scene) -> None:
-        scene.left["background"] = asyncio.create_task(slow(scene.house.members[name]))
+        scene.go_on(slow(scene.house.members[name]))
         async with publisher(scene.deployment) as sender:
             for number in range(IMPORTED):
                 event = facts(number)
@@ -257,17 +211,6 @@ async def install_the_policy(scene: Scene) -> None:
     await restart("escalation", scene, {})
 
 
-async def silence_gateways(scene: Scene) -> None:
-    """Let all gateways go away, and nobody say what became of permits."""
-    if scene.gateways is not None:
-        await until_cancelled(scene.gateways)
-
-
-async def bring_gateways_back(scene: Scene) -> None:
-    """Start them again; they act on the permits that they find."""
-    scene.gateways = asyncio.create_task(gateways(scene.house.settings))
-
-
 async def forge_permit(scene: Scene) -> None:
     """Write onto the gate's topic what only the gate may: a permit that was granted before, once more."""
     async with aclosing(read_records(scene.deployment, [OUTREACH])) as records:
@@ -335,6 +278,7 @@ async def guests(scene: Scene) -> None:
 
 SERVICES = ("reminder", "escalation", "credit_report", "rate_limiter", "clock", "auditor")
 FAULTS: dict[str, Act] = {
+    **SURROUNDINGS,
     **{f"stop {name}": stop(name) for name in SERVICES},
     **{f"start {name}": start(name) for name in SERVICES},
     "escalation crash-loops": crash_loop("escalation"),

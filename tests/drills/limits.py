@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 GROUPS = Path("/sys/fs/cgroup")
+PREFIX = "duecourse-"
 PERIOD_US = 100_000
 
 
@@ -26,7 +27,7 @@ class ProcessorLimit:
     def __init__(self, name: str, share: float) -> None:
         first = (GROUPS / "cpu/cpu.cfs_quota_us").exists()
         self._root = GROUPS / "cpu" if first else GROUPS
-        self._folder = self._root / f"duecourse-{os.getpid()}-{name}"
+        self._folder = self._root / f"{PREFIX}{os.getpid()}-{name}"
         quota = str(round(share * PERIOD_US))
         self._limits = {"cpu.cfs_period_us": str(PERIOD_US), "cpu.cfs_quota_us": quota}
         if not first:
@@ -36,12 +37,21 @@ class ProcessorLimit:
         try:
             if "cpu.max" in self._limits:
                 (self._root / "cgroup.subtree_control").write_text("+cpu")
+            self._sweep()
             self._folder.mkdir()
             for name, value in self._limits.items():
                 (self._folder / name).write_text(value)
         except OSError as error:
             raise NoControlGroups(f"no control group can be made in {self._root}: {error}") from error
         return self
+
+    def _sweep(self) -> None:
+        """Take away the groups of those who were killed before they could: nobody is in them any more."""
+        for folder in self._root.glob(f"{PREFIX}*"):
+            owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+            if not Path("/proc", owner).exists():
+                with suppress(OSError):  # somebody is in it still
+                    folder.rmdir()
 
     def hold(self, process: int) -> None:
         """Put a process under the limit; to say it again of one that is there changes nothing."""

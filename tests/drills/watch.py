@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -25,6 +25,7 @@ from deploy.monitoring.sources import DEPLOY, Alert
 from shared.runtime.local_kafka.network import free_port
 
 EVALUATED_EVERY = "5s"
+ANSWERS_SECONDS_MAX = 60.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"\b(\d+)([smhdw])\b")
 
@@ -115,17 +116,40 @@ def start_watch(
     prometheus, alertmanager, pager = free_port(), free_port(), Pager()
     _write_configuration(folder, targets, {a.name: a for a in alerts}, (prometheus, alertmanager, pager.listen(stack)))
     if pages:
-        name = "prometheus-alertmanager" if shutil.which("prometheus-alertmanager") else "alertmanager"
-        _start(folder, stack, [
-            name, f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'alertmanager'}",
-            f"--web.listen-address=127.0.0.1:{alertmanager}", "--cluster.listen-address=",
-        ])  # fmt: skip
+        start_alertmanager(folder, alertmanager, stack)
     _start(folder, stack, [
         "prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'prometheus'}",
         f"--web.listen-address=127.0.0.1:{prometheus}",
     ])  # fmt: skip
     sys.stderr.write(f"Prometheus: http://127.0.0.1:{prometheus}, Alertmanager: http://127.0.0.1:{alertmanager}\n")
     return Watch(f"http://127.0.0.1:{prometheus}", f"http://127.0.0.1:{alertmanager}", pager)
+
+
+def alertmanager_program() -> str | None:
+    """Return what Alertmanager is called here: Debian's package or anybody else's; None where it is missing."""
+    return next(filter(shutil.which, ("prometheus-alertmanager", "alertmanager")), None)
+
+
+def start_alertmanager(folder: Path, port: int, stack: ExitStack) -> None:
+    """Start Alertmanager with the folder's `alertmanager.yml`, and wait until it answers."""
+    _start(folder, stack, [
+        alertmanager_program() or "alertmanager", f"--config.file={folder / 'alertmanager.yml'}",
+        f"--storage.path={folder / 'alertmanager'}", f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+    ])  # fmt: skip
+    deadline = monotonic() + ANSWERS_SECONDS_MAX
+    while not _answers(f"http://127.0.0.1:{port}/-/ready"):
+        if monotonic() > deadline:
+            raise TimeoutError(f"Alertmanager does not answer; see {folder}")
+        sleep(0.1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=10):
+            return True
+    except OSError:
+        return False
 
 
 def _write_configuration(

@@ -1,0 +1,149 @@
+"""Faults of what a deployment stands on and lives from: broker, disk, producers, the machine's scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from shared.contract.repayments import REPAYMENTS
+from shared.runtime.records import publisher
+from tests.drills.scene import Act, Scene, bring_gateways_back, end_background, silence_gateways, start, stop
+
+STANDS_SECONDS, RUNS_SECONDS = 4.0, 4.0
+"""A broker that stutters: long enough for a commit to be slow, too short for a session to end."""
+NODS_SECONDS, WAKES_SECONDS = 60.0, 15.0
+"""A gate that nods off: beyond what counts as fresh, below what makes it a service that is gone."""
+SMALL_DISK_BYTES = 256 << 20
+LEFT_FREE = 0.03
+JUNK_SECONDS = 0.2
+GROUP_OFFSETS = "__consumer_offsets"
+
+
+async def stutter(scene: Scene) -> None:
+    """Let the broker stand still for seconds, again and again."""
+
+    async def go_on() -> None:
+        try:
+            while True:
+                await asyncio.to_thread(scene.broker.pause)
+                await asyncio.sleep(STANDS_SECONDS)
+                await asyncio.to_thread(scene.broker.resume)
+                await asyncio.sleep(RUNS_SECONDS)
+        finally:
+            scene.broker.resume()
+
+    scene.go_on(go_on())
+
+
+async def nod_off(scene: Scene) -> None:
+    """Let the gate's machine stand still for a minute, again and again; who wakes up has lost its partitions."""
+    member = scene.house.members["rate_limiter"]
+
+    async def go_on() -> None:
+        try:
+            while True:
+                member.signal(signal.SIGSTOP)
+                await asyncio.sleep(NODS_SECONDS)
+                member.signal(signal.SIGCONT)
+                await asyncio.sleep(WAKES_SECONDS)
+        finally:
+            member.signal(signal.SIGCONT)
+
+    scene.go_on(go_on())
+
+
+async def publish_junk(scene: Scene) -> None:
+    """Let a producer publish what nobody can read, of loans that nobody knows, for ever."""
+
+    async def go_on() -> None:
+        number = 0
+        async with publisher(scene.deployment) as sender:
+            while True:
+                number += 1
+                await sender.send(REPAYMENTS, f"l-junk-{number}".encode(), b"{")
+                await asyncio.sleep(JUNK_SECONDS)
+
+    scene.go_on(go_on())
+
+
+def small_disk(name: str) -> Act:
+    """Give a process a small disk of its own, and fill it up to the last few hundredths."""
+
+    async def act(scene: Scene) -> None:
+        disk = scene.house.members[name].disk
+        await stop(name)(scene)
+        disk.mkdir(parents=True, exist_ok=True)
+        size = f"size={SMALL_DISK_BYTES}"
+        await asyncio.to_thread(subprocess.run, ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(disk)], check=True)
+        scene.stack.callback(_detach, disk)
+        await start(name)(scene)
+        await asyncio.to_thread(_fill, disk / "somebody-elses")
+
+    return act
+
+
+def _fill(file: Path) -> None:
+    usage = shutil.disk_usage(file.parent)
+    with file.open("wb") as out:
+        os.posix_fallocate(out.fileno(), 0, int(usage.free - usage.total * LEFT_FREE))
+
+
+def _detach(disk: Path) -> None:
+    """Take a disk away, whoever still uses it; nothing where it is gone already."""
+    with suppress(FileNotFoundError):
+        subprocess.run(["umount", "--lazy", str(disk)], stderr=subprocess.DEVNULL, check=False)
+
+
+def large_disk(name: str) -> Act:
+    """Move the process to a disk with room; it recovers there what it has missed."""
+
+    async def act(scene: Scene) -> None:
+        await stop(name)(scene)
+        await asyncio.to_thread(_detach, scene.house.members[name].disk)
+        await start(name)(scene)
+
+    return act
+
+
+async def lose_reports(scene: Scene) -> None:
+    """Let the broker keep no offsets of groups: it asks for one more copy of them than there are brokers."""
+    await silence_gateways(scene)  # they report their progress as services do, and would give up
+    await _configure(scene, {"cleanup.policy": "compact", "min.insync.replicas": "2"})
+
+
+async def keep_reports(scene: Scene) -> None:
+    """Let it keep them again."""
+    await _configure(scene, {"cleanup.policy": "compact", "min.insync.replicas": "1"})
+    await bring_gateways_back(scene)
+
+
+async def _configure(scene: Scene, settings: Mapping[str, str]) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=scene.deployment.broker)
+    await admin.start()
+    try:
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, GROUP_OFFSETS, dict(settings))])
+    finally:
+        await admin.close()
+
+
+SURROUNDINGS: dict[str, Act] = {
+    "the broker stutters": stutter,
+    "the broker runs smoothly": end_background,
+    "the gate nods off": nod_off,
+    "the gate stays awake": end_background,
+    "a producer loses its mind": publish_junk,
+    "the producer is stopped": end_background,
+    "the disk of credit_report fills": small_disk("credit_report"),
+    "credit_report gets a larger disk": large_disk("credit_report"),
+    "the broker keeps no offsets of groups": lose_reports,
+    "the broker keeps offsets of groups": keep_reports,
+}
