@@ -75,7 +75,7 @@ HEALED_BY: Final = {
     "the broker runs smoothly": "the broker gets its processor or disk back",
     "the gate stays awake": "the gate's machine is left in peace, or the gate moves to another",
     "the producer is stopped": "the producer is stopped",
-    "credit_report gets a larger disk": "`duecourse run credit_report --data FOLDER --broker HOST:PORT`, on a disk with room",
+    "credit_report gets a larger disk": "`duecourse run credit_report --data ROOMY --broker HOST:PORT`",
     "the broker keeps offsets of groups": "the broker keeps the offsets of groups again",
     "start auditor": "`duecourse check --every-minutes 60 --broker HOST:PORT --health HOST:PORT`",
 }

@@ -111,7 +111,7 @@ def test_every_drill_names_a_fault_and_a_cure_that_exist() -> None:
 
 
 def test_every_budget_that_a_cause_burns_exists() -> None:
-    """What causes are said to burn are objectives, and exactly those are kept silent by what keeps objectives silent."""
+    """What causes are said to burn are objectives, and exactly those are kept silent beside a cause."""
     named = {name for alert in ALERTS for name in alert.burns}
     assert named
     assert named <= {objective.name for objective in OBJECTIVES}
