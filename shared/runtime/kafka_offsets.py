@@ -24,6 +24,10 @@ READ_COMMITTED = "read_committed"
 READ_UNCOMMITTED = "read_uncommitted"
 
 
+class GroupUnanswered(KafkaError):  # type: ignore[misc]
+    """Nobody says what a group reports: its coordinator is unknown, or has not answered within the bound."""
+
+
 class LogEnds:
     """Asks for the ends of logs: high watermarks (`uncommitted`), or last stable offsets."""
 
@@ -84,17 +88,20 @@ class GroupProgress:
 
     async def of(self, group: str, clock: str, partitions: int) -> Mapping[int, int] | None:
         """Return `{partition: at}` of a group; partitions without a report are left out; None: ask again later."""
-        found = await self.reports(group, clock, partitions)
-        return None if found is None else {partition: at for partition, (at, _) in found.items()}
+        found = await self._ask(group, _places(clock, partitions))
+        return None if found is None else _instants(found)
+
+    async def insist(self, group: str, clock: str, partitions: int) -> Mapping[int, int]:
+        """Return the same, asking again for 20 s at most: whoever begins anew must not take silence for a beginning.
+
+        Raises `GroupUnanswered` when nobody has answered by then.
+        """
+        return _instants(await self._insist(group, _places(clock, partitions)))
 
     async def reports(self, group: str, clock: str, partitions: int) -> Mapping[int, tuple[int, int]] | None:
         """Return `{partition: (at, n)}` in the same way: with the number of transactions."""
-        asked = [TopicPartition(clock, partition) for partition in range(partitions)]
-        found = await self._ask(group, asked)
-        if found is None:
-            return None
-        parsed = {tp.partition: parse_metadata(offset.metadata or "") for tp, offset in found.items()}
-        return {partition: value for partition, value in parsed.items() if value is not None}
+        found = await self._ask(group, _places(clock, partitions))
+        return None if found is None else _parsed(found)
 
     async def members(self, group: str) -> int:
         """Return how many members a group has; the first question about any group has to wait for its coordinator."""
@@ -116,11 +123,21 @@ class GroupProgress:
         return count
 
     async def offset_of(self, group: str, topic: str, partition: int) -> int | None:
-        """Return the next offset that a group will apply, as far as it has reported; None where it has not."""
+        """Return the next offset that a group will apply, as far as it has reported; None where it has not.
+
+        Raises `GroupUnanswered` like `insist`.
+        """
         place = TopicPartition(topic, partition)
-        found = await self._ask(group, [place])
-        offset = found[place].offset if found is not None else -1
+        offset: int = (await self._insist(group, [place]))[place].offset
         return offset if offset >= 0 else None
+
+    async def _insist(self, group: str, asked: list[TopicPartition]) -> Any:
+        for _ in range(COORDINATOR_LOOKS):
+            found = await self._ask(group, asked)
+            if found is not None:
+                return found
+            await asyncio.sleep(LOOK_SECONDS)
+        raise GroupUnanswered(f"the coordinator of group {group} does not answer")
 
     async def _ask(self, group: str, asked: list[TopicPartition]) -> Any:
         try:
@@ -135,3 +152,17 @@ class GroupProgress:
         # A broker that has ceased to be the coordinator answers with nothing, and the client takes that for an answer.
         self._coordinators.pop(group, None)
         return None
+
+
+def _places(topic: str, partitions: int) -> list[TopicPartition]:
+    return [TopicPartition(topic, partition) for partition in range(partitions)]
+
+
+def _parsed(found: Mapping[Any, Any]) -> dict[int, tuple[int, int]]:
+    """Return instant and number of transactions by partition, of those that have reported."""
+    parsed = {tp.partition: parse_metadata(offset.metadata or "") for tp, offset in found.items()}
+    return {partition: value for partition, value in parsed.items() if value is not None}
+
+
+def _instants(found: Mapping[Any, Any]) -> dict[int, int]:
+    return {partition: at for partition, (at, _) in _parsed(found).items()}

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -80,31 +81,38 @@ class Participant:
             auto_offset_reset="earliest",
         )
         self._following: asyncio.Task[None] | None = None
+        self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._producer.start()
-        await self._groups.__aenter__()
-        await self._ends.__aenter__()
-        await self._consumer.start()
-        await self._take_up()
-        await self._tail.start()
-        self._following = asyncio.create_task(self._tail.run(), name=f"{self.name}-clock")
+        """Connect, and go on where this participant's group stands. Raises `GroupUnanswered` when nobody says where."""
+        async with AsyncExitStack() as opened:
+            opened.push_async_callback(self._producer.stop)
+            await self._producer.start()
+            await opened.enter_async_context(self._groups)
+            await opened.enter_async_context(self._ends)
+            opened.push_async_callback(self._consumer.stop)
+            await self._consumer.start()
+            await self._take_up()
+            opened.push_async_callback(self._tail.stop)
+            await self._tail.start()
+            self._following = asyncio.create_task(self._tail.run(), name=f"{self.name}-clock")
+            self._following.add_done_callback(lambda _: self._news.set())
+            opened.push_async_callback(self._follow_no_more, self._following)
+            self._opened = opened.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._following is not None:
-            self._following.cancel()
-        await self._tail.stop()
-        await self._consumer.stop()
-        await self._ends.__aexit__(kind, error, trace)
-        await self._groups.__aexit__(kind, error, trace)
-        await self._producer.stop()
+        await self._opened.aclose()
 
     async def moments(self) -> AsyncIterator[Moment]:
-        """Yield each tick once it is due; in true time, where several have passed, only the newest."""
+        """Yield each tick once it is due; in true time, where several have passed, only the newest.
+
+        Raises what ended the reading of the clock: whoever hears no ticks any more must not wait for them.
+        """
         while True:
+            self._require_clock()
             tick = self._due()
             if tick is None:
                 self._news.clear()
@@ -138,6 +146,16 @@ class Participant:
             self._newest[partition] = tick
             self._news.set()
 
+    def _require_clock(self) -> None:
+        """Raise what ended the reading of the clock, if anything has."""
+        if self._following is not None and self._following.done():
+            self._following.result()
+
+    @staticmethod
+    async def _follow_no_more(following: asyncio.Task[None]) -> None:
+        following.cancel()
+        await asyncio.wait([following])
+
     def _due(self) -> Tick | None:
         if not self._newest:
             return None
@@ -155,15 +173,16 @@ class Participant:
                 )
                 if progress is not None and all(progress.get(p, 0) >= at for p in range(self._partitions)):
                     break
+                self._require_clock()
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _take_up(self) -> None:
         """Go on where this participant's group stands; report at once, so that the clock knows that it is there."""
         places = [TopicPartition(self._settings.topic(t), p) for t in self._reads for p in range(self._partitions)]
-        progress = await self._groups.of(
+        progress = await self._groups.insist(
             self._settings.group(self.name), self._settings.topic(self._clock), self._partitions
         )
-        self._at = max((progress or {}).values(), default=0)
+        self._at = max(progress.values(), default=0)
         # The clock's partitions are assigned too, because only assigned partitions can be committed.
         clock = [TopicPartition(self._settings.topic(self._clock), p) for p in range(self._partitions)]
         self._consumer.assign([*places, *clock])
