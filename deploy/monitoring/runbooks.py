@@ -76,6 +76,7 @@ HEALED_BY: Final = {
     "the gate stays awake": "the gate's machine is left in peace, or the gate moves to another",
     "the producer is stopped": "the producer is stopped",
     "credit_report gets a larger disk": "`duecourse run credit_report --data ROOMY --broker HOST:PORT`",
+    "large answers pass": "the path to the broker lets large packets pass again",
     "the broker keeps offsets of groups": "the broker keeps the offsets of groups again",
     "start auditor": "`duecourse check --every-minutes 60 --broker HOST:PORT --health HOST:PORT`",
 }

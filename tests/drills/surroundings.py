@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,6 +25,8 @@ NODS_SECONDS, WAKES_SECONDS = 60.0, 15.0
 SMALL_DISK_BYTES = 256 << 20
 LEFT_FREE = 0.03
 JUNK_SECONDS = 0.2
+FILTERED_GROUP = 54_321
+PASSING_BYTES = "20:8000"
 GROUP_OFFSETS = "__consumer_offsets"
 
 
@@ -114,6 +116,49 @@ def large_disk(name: str) -> Act:
     return act
 
 
+def lose_large_answers(name: str) -> Act:
+    """Lose a process's disk, and then what is large of the broker's answers to it, as on a path for small packets.
+
+    Heartbeats pass, and so it keeps its partitions; its changelog never comes.
+    """
+
+    async def act(scene: Scene) -> None:
+        member = scene.house.members[name]
+        await stop(name)(scene)
+        scene.house.wipe(name)
+        member.group = FILTERED_GROUP
+        for rule in _filters(scene):
+            await asyncio.to_thread(_filter, "-A", rule)
+            scene.stack.callback(_filter, "-D", rule)
+        await start(name)(scene)
+
+    return act
+
+
+async def let_large_answers_pass(scene: Scene) -> None:
+    """Repair the path."""
+    for rule in _filters(scene):
+        await asyncio.to_thread(_filter, "-D", rule)
+
+
+def _filters(scene: Scene) -> Sequence[tuple[str, ...]]:
+    """Return the rules: whose connections are meant, and what is lost on them. A length of 0 stands for a huge one."""
+    port, mark = scene.deployment.broker.rpartition(":")[2], str(FILTERED_GROUP)
+    asks = ("OUTPUT", "-o", "lo", "-p", "tcp", "--dport", port, "-m", "owner", "--gid-owner", mark)
+    answers = ("OUTPUT", "-o", "lo", "-p", "tcp", "--sport", port, "-m", "connmark", "--mark", mark)
+    return (
+        ("mangle", *asks, "-j", "CONNMARK", "--set-mark", mark),
+        ("filter", *answers, "-m", "length", "!", "--length", PASSING_BYTES, "-j", "DROP"),
+    )
+
+
+def _filter(how: str, rule: tuple[str, ...]) -> None:
+    """Add a rule to the machine's filter, or take it away again; one that is gone already may be taken away."""
+    table, *rest = rule
+    command = ["iptables", "--wait", "-t", table, how, *rest]
+    subprocess.run(command, stderr=subprocess.DEVNULL, check=how == "-A")
+
+
 async def lose_reports(scene: Scene) -> None:
     """Let the broker keep no offsets of groups: it asks for one more copy of them than there are brokers."""
     await silence_gateways(scene)  # they report their progress as services do, and would give up
@@ -144,6 +189,8 @@ SURROUNDINGS: dict[str, Act] = {
     "the producer is stopped": end_background,
     "the disk of credit_report fills": small_disk("credit_report"),
     "credit_report gets a larger disk": large_disk("credit_report"),
+    "large answers to escalation are lost": lose_large_answers("escalation"),
+    "large answers pass": let_large_answers_pass,
     "the broker keeps no offsets of groups": lose_reports,
     "the broker keeps offsets of groups": keep_reports,
 }

@@ -55,6 +55,8 @@ class Member:
     log: Path
     port: int
     environment: dict[str, str] = field(default_factory=dict)
+    group: int | None = None
+    """Its group of users, where the machine's filters shall tell it from others."""
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -63,7 +65,7 @@ class Member:
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                env={**os.environ, **self.environment},
+                env={**os.environ, **self.environment}, group=self.group,
             )  # fmt: skip
 
     def signal(self, how: int) -> None:

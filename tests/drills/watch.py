@@ -27,7 +27,8 @@ from shared.runtime.local_kafka.network import free_port
 EVALUATED_EVERY = "5s"
 ANSWERS_SECONDS_MAX = 60.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION = re.compile(r"\b(\d+)([smhdw])\b")
+_DURATION = re.compile(r"(?<=\[)(\d+)([smhdw])|(?<=offset )(\d+)([smhdw])|^(\d+)([smhdw])$")
+"""A window, an offset or a patience; not a label's value that reads like one."""
 
 
 def seconds_of(text: str) -> float:
@@ -39,7 +40,8 @@ def hastened(text: str, times: int) -> str:
     """Return an expression or a duration with every duration in it that many times shorter, but never below 20 s."""
 
     def shorter(found: re.Match[str]) -> str:
-        seconds = int(found[1]) * _UNITS[found[2]]
+        number, unit = filter(None, found.groups())
+        seconds = int(number) * _UNITS[unit]
         return found[0] if seconds <= 20 else f"{max(20, seconds // times)}s"
 
     return _DURATION.sub(shorter, text)
