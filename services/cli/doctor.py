@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
+from services.cli.broker import told_to_the_user
 from services.cli.deployment_options import deployment_options, stamped_settings
 from services.cli.errors import UserError
 from shared.domain.policy import load_policy
 from shared.domain.policy_errors import PolicyError
 from shared.runtime.examination import FACTS_PER_SECOND, Examination
-from shared.runtime.records import BrokerProblem, told_plainly
+from shared.runtime.records import told_plainly
 
 EXIT_UNWELL = 1
 
@@ -39,11 +40,10 @@ def command(folders: tuple[Path, ...], import_records: int, rate: float, **given
     settings = stamped_settings(**given, build=version("duecourse"))
     try:
         policies = [load_policy(folder).hash for folder in (None, *folders)]
-        unwell = asyncio.run(_examine(Examination(settings, policies, import_records, rate), settings.broker))
     except PolicyError as error:
         raise UserError(f"The policy cannot be used: {error}.") from error
-    except BrokerProblem as problem:
-        raise UserError(problem.problem, problem.advice) from problem
+    with told_to_the_user(settings.access):
+        unwell = asyncio.run(_examine(Examination(settings, policies, import_records, rate), settings.broker))
     if unwell:
         sys.exit(EXIT_UNWELL)
 

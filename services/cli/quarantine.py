@@ -100,7 +100,7 @@ async def _require_fact(deployment: Deployment, event: FactQuarantined) -> None:
     if event.partition >= count:
         raise UserError(f"{event.topic} has {count} partitions, 0 to {count - 1}.")
     place = (deployment.topic(event.topic), event.partition)
-    async with LogEnds(deployment.broker, uncommitted=True) as logs:
+    async with LogEnds(deployment.access, uncommitted=True) as logs:
         end = (await logs.ends([place]))[place]
     if event.offset >= end:
         raise UserError(f"{event.topic}/{event.partition} ends at {end}: there is nothing at {event.offset} yet.")
@@ -108,7 +108,7 @@ async def _require_fact(deployment: Deployment, event: FactQuarantined) -> None:
 
 async def _require_not_applied(deployment: Deployment, event: FactQuarantined) -> None:
     group, topic = physical_name(deployment.prefix, event.service), deployment.topic(event.topic)
-    async with GroupProgress(deployment.broker) as groups:
+    async with GroupProgress(deployment.access) as groups:
         applied = await groups.offset_of(group, topic, event.partition)
     if applied is not None and applied > event.offset:
         raise UserError(

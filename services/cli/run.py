@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from services.cli.deployment_options import deployment_options, stamped_settings
+from services.cli.deployment_options import deployment_options, given_settings, stamped_settings
 from services.cli.errors import UserError
 from services.clock.app import ClockSettings, create_clock, run_clock
 from shared.contract.ticks import TimeMode
@@ -20,7 +20,9 @@ from shared.domain.policy_errors import PolicyError
 from shared.engine.conductor import Plan, PlannedSilence, Simulation
 from shared.kernel.zones import MINUTE_MS, SECOND_MS, parse_instant
 from shared.runtime.application import run_app
+from shared.runtime.log_lines import configure
 from shared.runtime.settings import Settings
+from shared.runtime.stop import stop
 
 DISTRIBUTION: Final = "duecourse"
 
@@ -108,12 +110,24 @@ def command(service: str, policies: tuple[Path, ...], **given: Any) -> None:
         )
     }
     known = _load(policies)
-    settings = stamped_settings(**given, build=version(DISTRIBUTION))
+    settings = _settings_or_stop(service, **given, build=version(DISTRIBUTION))
     if service == CLOCK:
         run_clock(create_clock(settings, _clock_settings(settings, known[0].hash, **of_clock)))
         return
     app = import_module(f"services.{service}.app")
     run_app(app.create_app(settings, {policy.hash: policy for policy in known}))
+
+
+def _settings_or_stop(service: str, **given: Any) -> Settings:
+    """Return the settings; where the broker does not let us in, stop as a service does: by name, in its log."""
+    try:
+        return stamped_settings(**given)
+    except UserError as error:
+        if error.reason is None:
+            raise
+        told = given_settings(**given)
+        configure(json=told.log_json, level=told.log_level, service=service)
+        stop(error.reason, error.problem)
 
 
 def _load(directories: tuple[Path, ...]) -> list[Policy]:

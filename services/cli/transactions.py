@@ -127,7 +127,7 @@ async def _running(settings: Settings, transaction: OpenTransaction) -> str | No
     if transaction.owner is None:
         return None
     service = transaction.owner[0]
-    async with GroupProgress(settings.broker) as groups:
+    async with GroupProgress(settings.access) as groups:
         members = await groups.members_after(settings.group(service), settings.session_timeout_seconds + 2)
     return f"stop {service} first: its group has {members} members" if members else None
 

@@ -88,10 +88,10 @@ class ClockApp:
             await asyncio.sleep(1)
 
     def _connect(self) -> None:
-        broker = self.settings.broker
-        self._written = LogEnds(broker, uncommitted=True)
-        self._stable = LogEnds(broker, uncommitted=False)
-        self._groups = GroupProgress(broker)
+        access = self.settings.access
+        self._written = LogEnds(access, uncommitted=True)
+        self._stable = LogEnds(access, uncommitted=False)
+        self._groups = GroupProgress(access)
         self._control = ControlReader(self.settings)
         self._tail = ClockTail(self.settings, (LOAN_CLOCK, BORROWER_CLOCK), self._saw, prompt=False)
         self._writer = TickWriter(self.settings)

@@ -19,6 +19,7 @@ from shared.engine.processor import Processor
 from shared.runtime.assignor import WholeAssignor
 from shared.runtime.census import Census
 from shared.runtime.consumer import SCHEME
+from shared.runtime.faust_credentials import faust_credentials
 from shared.runtime.health import HealthListener
 from shared.runtime.local_disk import LocalDisk
 from shared.runtime.log_lines import configure, count_lines_with, tell_the_uncaught
@@ -134,6 +135,7 @@ def create_app(
     app = ServiceApp(
         settings.group(processor.name),
         broker=f"{SCHEME}://{settings.broker}",
+        broker_credentials=faust_credentials(settings.security),
         datadir=str(disk.directory),
         consumer_group_instance_id=settings.instance or None,
         topic_partitions=partitions,

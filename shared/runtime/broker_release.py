@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import Any, Final
 
-from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.api import RequestStruct, Response, ResponseHeader_v0
 from aiokafka.protocol.types import CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 
+from shared.runtime.kafka_clients import new_client
+from shared.runtime.kafka_security import Access
 from shared.runtime.transaction_protocol import NO_TAGS, InOneVersion
 
 METADATA_VERSION: Final = "metadata.version"
@@ -51,9 +52,9 @@ class _ApiVersions3(RequestStruct):  # type: ignore[misc]
         return ResponseHeader_v0.decode(read_buffer)
 
 
-async def releases(broker: str, build: str) -> dict[int, str]:
+async def releases(access: Access, build: str) -> dict[int, str]:
     """Return the release of each broker, by its number; raise `KafkaError` where one does not answer."""
-    client: Any = AIOKafkaClient(bootstrap_servers=broker)
+    client: Any = new_client(access)
     await client.bootstrap()
     try:
         request = InOneVersion(_ApiVersions3("duecourse", build, NO_TAGS))

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 
 from shared.contract.codec import Envelope, decode, encode
 from shared.contract.ticks import PROBE_AT, Tick
 from shared.kernel.ids import derive_id
+from shared.runtime.kafka_clients import new_consumer, new_producer
 from shared.runtime.kafka_offsets import READ_UNCOMMITTED, LogEnds
 from shared.runtime.settings import Settings
-from shared.runtime.tolerant_records import new_consumer
 
 LOOK_BACK: Final = 16
 """Records looked at before the end of a clock log, in case the last ones cannot be read."""
@@ -35,7 +35,7 @@ class ClockTail:
         self._topics = {settings.topic(topic): topic for topic in topics}
         self._saw = saw
         self._consumer: Any = new_consumer(
-            bootstrap_servers=settings.broker,
+            settings.access,
             isolation_level=READ_UNCOMMITTED,
             fetch_max_wait_ms=POLL_MS,
             fetch_min_bytes=1 if prompt else UNHURRIED_BYTES,
@@ -45,7 +45,7 @@ class ClockTail:
         """Read the newest ticks of every partition."""
         counts = self._settings.topology.partitions
         places = [(name, p) for name, topic in self._topics.items() for p in range(counts[topic])]
-        async with LogEnds(self._settings.broker, uncommitted=True) as logs:
+        async with LogEnds(self._settings.access, uncommitted=True) as logs:
             starts, ends = await logs.starts(places), await logs.ends(places)
         await self._consumer.start()
         self._consumer.assign([TopicPartition(*place) for place in places])
@@ -79,9 +79,7 @@ class TickWriter:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._producer: Any = AIOKafkaProducer(
-            bootstrap_servers=settings.broker, enable_idempotence=True, acks="all", linger_ms=0
-        )
+        self._producer: Any = new_producer(settings.access, enable_idempotence=True, acks="all", linger_ms=0)
 
     async def start(self) -> None:
         """Connect."""

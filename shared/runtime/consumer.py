@@ -41,14 +41,14 @@ class EpochConsumer(driver.Consumer):  # type: ignore[misc]
         """Return the visible ends of logs, by a connection of its own: the consumer's is busy waiting for records."""
         if not partitions:
             return {}
-        async with LogEnds(self.app.shell.settings.broker, uncommitted=False) as logs:
+        async with LogEnds(self.app.shell.settings.access, uncommitted=False) as logs:
             return {TP(*tp): end for tp, end in (await logs.ends(partitions)).items()}
 
     async def earliest_offsets(self, *partitions: TP) -> dict[TP, int]:
         """Return the starts of logs."""
         if not partitions:
             return {}
-        async with LogEnds(self.app.shell.settings.broker, uncommitted=False) as logs:
+        async with LogEnds(self.app.shell.settings.access, uncommitted=False) as logs:
             return {TP(*tp): start for tp, start in (await logs.starts(partitions)).items()}
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002

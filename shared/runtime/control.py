@@ -18,9 +18,9 @@ from shared.contract.ticks import (
     PolicyActivated,
     Switch,
 )
+from shared.runtime.kafka_clients import new_consumer
 from shared.runtime.kafka_offsets import READ_COMMITTED, LogEnds
 from shared.runtime.settings import Settings
-from shared.runtime.tolerant_records import new_consumer
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class ControlReader:
         self._settings = settings
         self._topic = settings.topic(CONTROL)
         self._consumer: Any = new_consumer(
-            bootstrap_servers=settings.broker, isolation_level=READ_COMMITTED, auto_offset_reset="earliest"
+            settings.access, isolation_level=READ_COMMITTED, auto_offset_reset="earliest"
         )
         self.control = Control()
 
@@ -85,7 +85,7 @@ class ControlReader:
         tp = TopicPartition(self._topic, 0)
         self._consumer.assign([tp])
         await self._consumer.seek_to_beginning(tp)
-        async with LogEnds(self._settings.broker, uncommitted=True) as written:
+        async with LogEnds(self._settings.access, uncommitted=True) as written:
             end = (await written.ends([(self._topic, 0)]))[self._topic, 0]
         while await self._consumer.position(tp) < end:
             await self.poll(timeout_ms=200)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, Tick, TimeMode
 from shared.contract.topics import LOAN_SERVICES, RATE_LIMITER, SERVICES, TOPICS
 from shared.runtime.broker_release import releases
 from shared.runtime.clock_log import ClockTail
+from shared.runtime.kafka_clients import new_admin
 from shared.runtime.kafka_offsets import GroupProgress, LogEnds
 from shared.runtime.settings import Settings
 from shared.runtime.system_clock import now_ms
@@ -69,7 +69,7 @@ class Examination:
     async def findings(self) -> AsyncIterator[Finding]:
         """Yield one finding after the other."""
         yield await self._brokers()
-        yield broker_version(await releases(self._settings.broker, version("duecourse")))
+        yield broker_version(await releases(self._settings.access, version("duecourse")))
         async for finding in self._topics():
             yield finding
         await self._read_clocks()
@@ -87,7 +87,7 @@ class Examination:
 
     @asynccontextmanager
     async def _admin(self) -> AsyncIterator[Any]:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._settings.broker)
+        admin = new_admin(self._settings.access)
         await admin.start()
         try:
             yield admin
@@ -165,8 +165,8 @@ class Examination:
     async def _transactions(self) -> Finding:
         settings = self._settings
         async with (
-            LogEnds(settings.broker, uncommitted=True) as written,
-            LogEnds(settings.broker, uncommitted=False) as visible,
+            LogEnds(settings.access, uncommitted=True) as written,
+            LogEnds(settings.access, uncommitted=False) as visible,
         ):
             counts = await written.partition_counts([spec.name for spec in specs(settings)])
             places = [(name, partition) for name, count in counts.items() for partition in range(count)]
@@ -184,7 +184,7 @@ class Examination:
     async def _progress(self, service: str) -> Mapping[int, int]:
         clock = LOAN_CLOCK if service in LOAN_SERVICES else BORROWER_CLOCK
         count = self._settings.topology.partitions[clock]
-        async with GroupProgress(self._settings.broker) as groups:
+        async with GroupProgress(self._settings.access) as groups:
             found = await groups.of(self._settings.group(service), self._settings.topic(clock), count)
         return found or {}
 
@@ -235,7 +235,7 @@ class Examination:
         reads = [topic.name for topic in TOPICS.values() if service in topic.readers and topic.writers != ("clock",)]
         counts = self._settings.topology.partitions
         places = [(self._settings.topic(topic), p) for topic in reads for p in range(counts[topic])]
-        async with self._admin() as admin, LogEnds(self._settings.broker, uncommitted=False) as logs:
+        async with self._admin() as admin, LogEnds(self._settings.access, uncommitted=False) as logs:
             done = await admin.list_consumer_group_offsets(self._settings.group(service))
             ends = await logs.ends(places)
         applied = {(tp.topic, tp.partition): found.offset for tp, found in done.items()}

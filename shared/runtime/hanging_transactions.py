@@ -15,10 +15,11 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import TopicPartition
-from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.client import CoordinationType
 from aiokafka.errors import LeaderNotAvailableError, for_code
 
 from shared.contract.topics import SERVICES, TOPICS
+from shared.runtime.kafka_clients import new_client
 from shared.runtime.settings import Settings
 from shared.runtime.transaction_log import Decision, Entry, decided, read_log
 from shared.runtime.transaction_protocol import (
@@ -76,7 +77,7 @@ class TransactionDesk:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._client: Any = AIOKafkaClient(bootstrap_servers=settings.broker)
+        self._client: Any = new_client(settings.access)
 
     async def __aenter__(self) -> Self:
         await self._client.bootstrap()
@@ -122,7 +123,7 @@ class TransactionDesk:
         says, current = await self._coordinator_says(known, parts[0].producer_id)
         alive = tuple(part for part in parts if part.place in current)
         hanging = tuple(part for part in parts if part.place not in current)
-        entries = await read_log(self._settings.broker, known) if hanging and known is not None else ()
+        entries = await read_log(self._settings.access, known) if hanging and known is not None else ()
         by_decision = _by_decision(hanging, entries)
         changelogs = {self._settings.changelog(service) for service in SERVICES}
         return [

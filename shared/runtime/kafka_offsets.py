@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from shared.engine.progress import parse_metadata
+from shared.runtime.kafka_clients import new_admin, new_consumer
+from shared.runtime.kafka_security import Access
 from shared.runtime.private_attributes import all_metadata
-from shared.runtime.tolerant_records import new_consumer
 
 BrokerError = KafkaError
 """What the client raises when the broker does not answer, or answers no."""
@@ -31,9 +31,9 @@ class GroupUnanswered(KafkaError):  # type: ignore[misc]
 class LogEnds:
     """Asks for the ends of logs: high watermarks (`uncommitted`), or last stable offsets."""
 
-    def __init__(self, broker: str, *, uncommitted: bool, metadata_max_age_ms: int = 5_000) -> None:
+    def __init__(self, access: Access, *, uncommitted: bool, metadata_max_age_ms: int = 5_000) -> None:
         self._consumer: Any = new_consumer(
-            bootstrap_servers=broker,
+            access,
             isolation_level=READ_UNCOMMITTED if uncommitted else READ_COMMITTED,
             metadata_max_age_ms=metadata_max_age_ms,
             enable_auto_commit=False,
@@ -73,8 +73,8 @@ class LogEnds:
 class GroupProgress:
     """Asks what groups report: the last tick applied, by partition of their clock."""
 
-    def __init__(self, broker: str) -> None:
-        self._admin: Any = AIOKafkaAdminClient(bootstrap_servers=broker)
+    def __init__(self, access: Access) -> None:
+        self._admin: Any = new_admin(access)
         self._coordinators: dict[str, Any] = {}
 
     async def __aenter__(self) -> Self:

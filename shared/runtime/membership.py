@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.client import CoordinationType
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.api import RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Bytes, Int16, Int32, Schema, String
 
+from shared.runtime.kafka_clients import new_client
+from shared.runtime.kafka_security import Access
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
 from shared.runtime.transaction_protocol import InOneVersion
@@ -59,9 +61,9 @@ class _DescribeGroups4(RequestStruct):  # type: ignore[misc]
     SCHEMA = Schema(("groups", Array(_TEXT)), ("include_authorized_operations", Boolean))
 
 
-async def holders(broker: str, group: str) -> dict[str, str]:
+async def holders(access: Access, group: str) -> dict[str, str]:
     """Return the member id that holds each static name in a group; raise `KafkaError` when the broker cannot tell."""
-    client: Any = AIOKafkaClient(bootstrap_servers=broker)
+    client: Any = new_client(access)
     await client.bootstrap()
     try:
         coordinator = await client.coordinator_lookup(CoordinationType.GROUP, group)
@@ -80,7 +82,7 @@ async def require_own_name(settings: Settings, service: str, former: str) -> Non
     """
     group = settings.group(service)
     try:
-        found = await asyncio.wait_for(holders(settings.broker, group), ASK_SECONDS)
+        found = await asyncio.wait_for(holders(settings.access, group), ASK_SECONDS)
     except (KafkaError, TimeoutError):
         return  # joining again needs the same broker, and finds out
     holder = found.get(settings.instance)

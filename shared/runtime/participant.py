@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
 from shared.contract.codec import Headers
@@ -27,9 +27,9 @@ from shared.contract.recorded import Recorded
 from shared.contract.ticks import Tick, TimeMode
 from shared.engine.progress import metadata
 from shared.runtime.clock_log import ClockTail
+from shared.runtime.kafka_clients import new_consumer, new_producer
 from shared.runtime.kafka_offsets import READ_COMMITTED, GroupProgress, LogEnds
 from shared.runtime.settings import Settings
-from shared.runtime.tolerant_records import new_consumer
 
 POLL_SECONDS: Final = 0.003
 READ_MS: Final = 100
@@ -70,11 +70,11 @@ class Participant:
         self._n = 0
         self._news = asyncio.Event()
         self._tail = ClockTail(settings, (clock,), self._saw)
-        self._groups = GroupProgress(settings.broker)
-        self._ends = LogEnds(settings.broker, uncommitted=True)
-        self._producer: Any = AIOKafkaProducer(bootstrap_servers=settings.broker, enable_idempotence=True, acks="all")
+        self._groups = GroupProgress(settings.access)
+        self._ends = LogEnds(settings.access, uncommitted=True)
+        self._producer: Any = new_producer(settings.access, enable_idempotence=True, acks="all")
         self._consumer: Any = new_consumer(
-            bootstrap_servers=settings.broker,
+            settings.access,
             group_id=settings.group(name),
             isolation_level=READ_COMMITTED,
             enable_auto_commit=False,

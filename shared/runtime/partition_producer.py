@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from shared.engine.transaction import Headers, Transaction
 from shared.runtime.crash_points import CrashPoint, CrashPoints
+from shared.runtime.kafka_clients import new_producer
 from shared.runtime.log_redaction import name_of
 from shared.runtime.refusals import raise_most_telling, reason_of_error
 from shared.runtime.settings import Settings
@@ -29,8 +29,8 @@ class PartitionProducer:
         self._partition = partition
         self._changelog = settings.changelog(service)
         self._crash_points = crash_points
-        self._producer: Any = AIOKafkaProducer(
-            bootstrap_servers=settings.broker,
+        self._producer: Any = new_producer(
+            settings.access,
             transactional_id=settings.transactional_id(service, partition),
             transaction_timeout_ms=int(settings.transaction_timeout_seconds * 1000),
             acks="all",

@@ -22,9 +22,9 @@ from shared.engine.progress import Progress, birth
 from shared.engine.store import PROGRESS_KEY, MemoryStore
 from shared.engine.transaction import Transaction
 from shared.engine.waiting import WAITING_FOR_POLICY, WAITING_FOR_RECORDS
+from shared.runtime.kafka_clients import new_consumer
 from shared.runtime.published import Published, identity
 from shared.runtime.settings import Settings
-from shared.runtime.tolerant_records import new_consumer
 
 READ_MS: Final = 200
 
@@ -176,7 +176,7 @@ class RecordedInputs:
         self._ends = ends
         self._positions = dict.fromkeys(topics, 0)
         self._consumer: Any = new_consumer(
-            bootstrap_servers=settings.broker,
+            settings.access,
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",

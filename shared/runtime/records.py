@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, NodeNotReadyError
 
 from shared.contract.codec import Headers, Rejected
@@ -22,7 +21,11 @@ from shared.contract.recorded import Recorded
 from shared.contract.ticks import CONTROL, DeploymentStamped
 from shared.contract.topics import logical_name, physical_name
 from shared.kernel.partitioning import Partitioner, partition_of
-from shared.runtime.tolerant_records import new_consumer
+from shared.runtime.kafka_clients import new_admin, new_consumer, new_producer
+from shared.runtime.kafka_security import Access, Security
+from shared.runtime.refusals import ACCESS_DENIED
+from shared.runtime.settings import Settings
+from shared.runtime.stop import StopReason
 
 _FETCH_MS: Final = 200
 _REQUEST_TIMEOUT_MS: Final = 10_000
@@ -32,18 +35,33 @@ _STALLED_SECONDS_MAX: Final = 30.0
 class BrokerProblem(Exception):
     """The broker, or what lies on it, is not as a command needs it: one sentence, and what to do about it."""
 
-    def __init__(self, problem: str, advice: str) -> None:
+    def __init__(self, problem: str, advice: str, reason: StopReason | None = None) -> None:
         super().__init__(problem)
         self.problem = problem
         self.advice = advice
+        self.reason = reason
+        """Why a process stops over it; None where it may pass by itself."""
+
+
+class NoAnswer(BrokerProblem):
+    """No broker could be reached; whether one refuses us, `why_refused` finds out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Where a topic set lies: the broker's address (`host:port`, several with commas) and the topics' prefix."""
+    """Where a topic set lies: the broker's address (`host:port`, several with commas) and the topics' prefix.
+
+    `security` says how one is let in there; `deployment_of` takes it from a process's settings.
+    """
 
     broker: str
     prefix: str = ""
+    security: Security = field(default_factory=Security)
+
+    @property
+    def access(self) -> Access:
+        """What clients need to know of the broker."""
+        return Access(self.broker, self.security)
 
     def topic(self, name: str) -> str:
         """Return the name on the broker of a logical topic."""
@@ -57,6 +75,11 @@ class Deployment:
         )
 
 
+def deployment_of(settings: Settings) -> Deployment:
+    """Return where the topic set of these settings lies."""
+    return Deployment(settings.broker, settings.prefix, settings.security)
+
+
 @contextmanager
 def told_plainly(broker: str) -> Iterator[None]:
     """Turn the client's errors into a `BrokerProblem`."""
@@ -64,12 +87,14 @@ def told_plainly(broker: str) -> Iterator[None]:
         yield
     except KafkaError as error:
         if isinstance(error, (KafkaConnectionError, NodeNotReadyError, KafkaTimeoutError)):
-            raise BrokerProblem(
+            raise NoAnswer(
                 f"No Kafka answers at {broker}.",
                 "Start one with `duecourse kafka start`, or name yours with --broker host:port.",
             ) from error
         raise BrokerProblem(
-            f"Kafka at {broker} refused: {type(error).__name__}.", "Its log and your access rights say more."
+            f"Kafka at {broker} refused: {type(error).__name__}.",
+            "Its log and your access rights say more.",
+            StopReason.ACCESS_DENIED if isinstance(error, ACCESS_DENIED) else None,
         ) from error
 
 
@@ -82,7 +107,7 @@ async def _start(client: Any, broker: str) -> None:
 
 async def partition_counts(deployment: Deployment, topics: Sequence[str]) -> dict[str, int]:
     """Return how many partitions each logical topic has; raise `BrokerProblem` where one is missing."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=deployment.broker, request_timeout_ms=_REQUEST_TIMEOUT_MS)
+    admin = new_admin(deployment.access, request_timeout_ms=_REQUEST_TIMEOUT_MS)
     with told_plainly(deployment.broker):
         try:
             await _start(admin, deployment.broker)
@@ -201,7 +226,7 @@ async def reader(deployment: Deployment, topics: Sequence[str]) -> AsyncIterator
     """Give a reader of the logical topics, at their beginning; raise `BrokerProblem` where one is missing."""
     counts = await partition_counts(deployment, topics)
     consumer = new_consumer(
-        bootstrap_servers=deployment.broker,
+        deployment.access,
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -273,8 +298,8 @@ async def publisher(deployment: Deployment, partitioner: Partitioner | None = No
     if partitioner is None:
         said = await stamp(deployment)
         partitioner = Partitioner(said.partitioner) if said else Partitioner.MURMUR2
-    producer = AIOKafkaProducer(
-        bootstrap_servers=deployment.broker,
+    producer = new_producer(
+        deployment.access,
         acks="all",
         enable_idempotence=True,
         linger_ms=5,

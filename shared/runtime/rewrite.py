@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 
 from shared.contract.ticks import CONTROL
 from shared.contract.topics import DEAD_LETTERS
@@ -21,13 +21,12 @@ from shared.engine.processor import Processor
 from shared.engine.progress import Progress, UnusableProgress, decode_progress, encode_progress
 from shared.engine.quarantine import quarantined
 from shared.engine.store import PROGRESS_KEY
+from shared.runtime.kafka_clients import new_consumer, new_producer
 from shared.runtime.kafka_offsets import GroupProgress, LogEnds
 from shared.runtime.published import Published, read_published
 from shared.runtime.rebuild import Beginning, Irrecoverable, PartitionRebuild, Rebuilt, RecordedInputs, instant_of
-from shared.runtime.records import Deployment as Where
-from shared.runtime.records import read_records
+from shared.runtime.records import deployment_of, read_records
 from shared.runtime.settings import Settings
-from shared.runtime.tolerant_records import new_consumer
 
 REWRITING: Final = b'{"rewriting":true}'
 READ_MS: Final = 200
@@ -73,7 +72,7 @@ class Rewrite:
     async def plans(self) -> AsyncIterator[Plan]:
         """Fold one partition after the other; raise `Irrecoverable` where the service runs or history is lacking."""
         settings, name = self._settings, self._processor.name
-        async with GroupProgress(settings.broker) as groups:
+        async with GroupProgress(settings.access) as groups:
             members = await groups.members_after(settings.group(name), settings.session_timeout_seconds + 2)
             clock = settings.topic(self._processor.clock)
             reports = await groups.reports(settings.group(name), clock, self._partitions)
@@ -81,7 +80,7 @@ class Rewrite:
             raise Irrecoverable(f"{name} runs: its group has {members} members; stop it first")
         if reports is None:
             raise Irrecoverable(f"the coordinator of {name}'s group does not answer; try again")
-        where = Where(settings.broker, settings.prefix)
+        where = deployment_of(settings)
         control = [record async for record in read_records(where, [CONTROL, DEAD_LETTERS])]
         deployment = passing_by(
             Deployment(settings.topology, self._policies, settings.build), quarantined(control, name)
@@ -129,8 +128,8 @@ class Rewrite:
 
     async def write(self, plan: Plan) -> None:
         """Become the only writer of the partition, and write its changelog anew."""
-        producer: Any = AIOKafkaProducer(
-            bootstrap_servers=self._settings.broker,
+        producer: Any = new_producer(
+            self._settings.access,
             transactional_id=self._settings.transactional_id(self._processor.name, plan.partition),
             transaction_timeout_ms=TIMEOUT_MS,
             acks="all",
@@ -155,7 +154,7 @@ class Rewrite:
     async def _beginning(self, partition: int, former: Former) -> Beginning:
         topics = {topic: self._settings.topic(topic) for topic in (*self._processor.reads, self._processor.clock)}
         places = [(name, partition) for name in topics.values()]
-        async with LogEnds(self._settings.broker, uncommitted=False) as logs:
+        async with LogEnds(self._settings.access, uncommitted=False) as logs:
             starts, ends = await logs.starts(places), await logs.ends(places)
         begin = {topic: starts[name, partition] for topic, name in topics.items()}
         cut = {topic: offset for topic, offset in begin.items() if offset}
@@ -168,10 +167,8 @@ class Rewrite:
 
     async def _former(self, partition: int) -> Former:
         place = TopicPartition(self._settings.changelog(self._processor.name), partition)
-        consumer: Any = new_consumer(
-            bootstrap_servers=self._settings.broker, isolation_level="read_committed", enable_auto_commit=False
-        )
-        async with LogEnds(self._settings.broker, uncommitted=True) as written:
+        consumer: Any = new_consumer(self._settings.access, isolation_level="read_committed", enable_auto_commit=False)
+        async with LogEnds(self._settings.access, uncommitted=True) as written:
             end = (await written.ends([place]))[place.topic, partition]
         await consumer.start()
         try:

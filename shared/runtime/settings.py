@@ -11,8 +11,11 @@ from shared.contract.ticks import TimeMode
 from shared.contract.topics import TOPICS, Keyed, physical_name
 from shared.engine.topology import Topology
 from shared.kernel.partitioning import Partitioner
+from shared.runtime.kafka_security import Access, Mechanism, Protocol, Security
 
 VARIABLE_PREFIX: Final = "DUECOURSE_"
+OF_SECURITY: Final = ("SECURITY_", "TLS_", "SASL_")
+"""How the variables begin that say how a broker lets a client in."""
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 
@@ -32,11 +35,22 @@ class Settings:
     name people, the same in all processes; none: one of each process's own. `log_decisions_per_second` bounds the lines
     about single decisions, 0 writes none. `health_address` is `host:port`, port 0 for any free one, empty: none.
 
+    `security_protocol`, `tls_...` and `sasl_...` say how the broker lets this process in; all secrets lie in files of
+    their own (`kafka_security`).
+
     A commit that is not answered within `deadline_seconds` is in doubt; own records that stay invisible for
     `visible_seconds`, or a barrier beyond the end of a log for `truncated_seconds`, stop the process.
     """
 
     broker: str = "127.0.0.1:9092"
+    security_protocol: Protocol = Protocol.PLAINTEXT
+    tls_ca_file: Path | None = None
+    tls_certificate_file: Path | None = None
+    tls_key_file: Path | None = None
+    tls_key_password_file: Path | None = None
+    sasl_mechanism: Mechanism | None = None
+    sasl_user: str = ""
+    sasl_password_file: Path | None = None
     prefix: str = ""
     deployment: str = ""
     mode: TimeMode = TimeMode.WALL
@@ -87,6 +101,27 @@ class Settings:
             raise UnusableSettings("log_decisions_per_second must be between 0 and 10,000")
         if self.min_insync_replicas > self.replication_factor:
             raise UnusableSettings("min_insync_replicas exceeds replication_factor")
+        if (contradiction := self.security.contradiction()) is not None:
+            raise UnusableSettings(contradiction)
+
+    @property
+    def security(self) -> Security:
+        """How the broker lets this process in."""
+        return Security(
+            protocol=self.security_protocol,
+            ca_file=self.tls_ca_file,
+            certificate_file=self.tls_certificate_file,
+            key_file=self.tls_key_file,
+            key_password_file=self.tls_key_password_file,
+            mechanism=self.sasl_mechanism,
+            user=self.sasl_user,
+            password_file=self.sasl_password_file,
+        )
+
+    @property
+    def access(self) -> Access:
+        """Where the broker is, and how it lets this process in: what every client of Kafka is made of."""
+        return Access(self.broker, self.security)
 
     @property
     def topology(self) -> Topology:
@@ -111,8 +146,17 @@ class Settings:
         return f"{self.group(service)}-state-changelog"
 
 
+def security_from(environment: Mapping[str, str]) -> Security:
+    """Return how a broker lets a command in, from the `DUECOURSE_...` variables about that alone."""
+    about = tuple(VARIABLE_PREFIX + kind for kind in OF_SECURITY)
+    return settings_from({name: text for name, text in environment.items() if name.startswith(about)}).security
+
+
 def settings_from(environment: Mapping[str, str], **given: Any) -> Settings:
-    """Return settings from `DUECOURSE_...` variables; `given` values other than None overrule them."""
+    """Return settings from `DUECOURSE_...` variables; `given` values other than None overrule them.
+
+    An empty variable of a setting that may be missing is one that is not given.
+    """
     hints = get_type_hints(Settings)
     values: dict[str, Any] = {}
     for setting in fields(Settings):
@@ -120,7 +164,7 @@ def settings_from(environment: Mapping[str, str], **given: Any) -> Settings:
         text = environment.get(VARIABLE_PREFIX + name.upper())
         if given.get(name) is not None:
             values[name] = given[name]
-        elif text is not None:
+        elif text is not None and (text or type(None) not in get_args(hints[name])):
             values[name] = _parse(name, hints[name], text)
     unknown = given.keys() - values.keys() - {setting.name for setting in fields(Settings)}
     if unknown:

@@ -40,7 +40,7 @@ from shared.runtime.partition_worker import PartitionWorker
 from shared.runtime.private_attributes import buffered_partitions
 from shared.runtime.pseudonyms import Pseudonyms, deployment_key
 from shared.runtime.published import read_published
-from shared.runtime.records import Deployment as Where
+from shared.runtime.records import deployment_of
 from shared.runtime.reporter import Reporter
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
@@ -128,7 +128,7 @@ class Shell:
         self.crash_points.pass_by(CrashPoint.AFTER_RECOVERY)
         owned = list(partitions)
         tps = [TP(name, partition) for name in self._logical for partition in owned]
-        async with LogEnds(self.settings.broker, uncommitted=False) as ends:
+        async with LogEnds(self.settings.access, uncommitted=False) as ends:
             logs = Logs(await ends.starts(tps), await ends.ends(tps), await self._app.consumer.thread.committed(tps))
         self.metrics.board.observe(RECOVERY_SECONDS, monotonic() - self._fenced_since)
         quarantined = (await read_control(self.settings)).quarantined(self.processor.name)
@@ -180,7 +180,7 @@ class Shell:
         new = {p for p in owned if self.store_of(p).get(PROGRESS_KEY) is None and self._reported(p, logs) is None}
         if not new:
             return
-        where = Where(self.settings.broker, self.settings.prefix)
+        where = deployment_of(self.settings)
         for partition, published in (await read_published(where, self.processor)).items():
             if partition in new and published.said:
                 raise ChangelogLost(f"partition {partition} has said {len(published.said)} things and knows of none")
@@ -189,7 +189,7 @@ class Shell:
         """Stop as fenced where a changelog has grown since it was recovered: what others know there we cannot know."""
         recovered = self._app.tables.recovery.active_highwaters
         changelogs = [TP(self.settings.changelog(self.processor.name), partition) for partition in owned]
-        async with LogEnds(self.settings.broker, uncommitted=True) as ends:
+        async with LogEnds(self.settings.access, uncommitted=True) as ends:
             found = await ends.ends(changelogs)
         taken = [tp.partition for tp in changelogs if found[tp] - 1 > recovered.get(tp, -1)]
         if taken:

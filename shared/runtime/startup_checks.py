@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from shared.contract.ticks import CONTROL
 from shared.contract.topics import DEAD_LETTERS
 from shared.engine.processor import Processor
+from shared.runtime.knocking import why_refused
 from shared.runtime.refusals import reason_of_error
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
@@ -33,11 +34,19 @@ async def require_topics(settings: Settings, processor: Processor[Any]) -> None:
         async with TopicAdmin(settings) as admin:
             faults = await admin.check([*names, settings.changelog(processor.name)])
     except KafkaError as error:
+        await stop_where_refused(settings, error)
         reason = reason_of_error(error, StopReason.FENCE_FAILED)
         stop(reason, f"the topics cannot be looked at: {type(error).__name__}")
     if not faults:
         return
     stop(reason_of(faults), "; ".join(map(str, faults)))
+
+
+async def stop_where_refused(settings: Settings, error: Exception) -> None:
+    """Stop by name where an error that says no more than that nobody answers has a broker's refusal behind it."""
+    refusal = await why_refused(settings.access) if isinstance(error, KafkaConnectionError) else None
+    if refusal is not None:
+        stop(refusal.reason, refusal.problem)
 
 
 def reason_of(faults: Sequence[TopicFault]) -> StopReason:

@@ -35,6 +35,10 @@ class StopReason(Enum):
     FOREIGN_DEPLOYMENT = (88, "take a prefix of your own, or correct DUECOURSE_DEPLOYMENT: `duecourse topics check`")
     REPLICATION_LOW = (85, "add replicas with kafka-reassign-partitions, set min.insync.replicas with kafka-configs")
 
+    LOGIN_REFUSED = (89, "correct user, password file, mechanism or client certificate: docs/security.md")
+    BROKER_UNTRUSTED = (90, "give the authority that signed the brokers' certificate, and the name that it holds")
+    WRONG_PROTOCOL = (91, "give the protocol of that listener as DUECOURSE_SECURITY_PROTOCOL, or another --broker")
+
     def __init__(self, code: int, advice: str) -> None:
         self.code = code
         self.advice = advice

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBase, DefaultRecordBatch
 from aiokafka.record.memory_records import MemoryRecords
@@ -38,12 +37,6 @@ _CODEC_AT: Final = 22
 _HEADER_BYTES: Final = DefaultRecordBase.HEADER_STRUCT.size
 _CODEC_MASK: Final = DefaultRecordBase.CODEC_MASK
 _PARSER_ERRORS: Final = (CorruptRecordException, ValueError, IndexError, OverflowError)
-
-
-def new_consumer(**settings: Any) -> Any:
-    """Return an aiokafka consumer that no record can stop."""
-    read_tolerantly()
-    return AIOKafkaConsumer(max_poll_records=RECORDS_MAX, **settings)
 
 
 def read_tolerantly() -> None:

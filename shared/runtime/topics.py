@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 
@@ -17,6 +16,7 @@ from shared.contract.ticks import CONTROL, DeploymentStamped
 from shared.contract.topics import DEAD_LETTERS, SERVICES, TOPICS
 from shared.kernel.ids import derive_id
 from shared.runtime.control import read_control
+from shared.runtime.kafka_clients import new_admin, new_producer
 from shared.runtime.settings import Settings
 
 FOREVER: Final = "-1"
@@ -89,7 +89,7 @@ class TopicAdmin:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._admin: Any = AIOKafkaAdminClient(bootstrap_servers=settings.broker)
+        self._admin: Any = new_admin(settings.access)
 
     async def __aenter__(self) -> Self:
         await self._admin.start()
@@ -200,7 +200,7 @@ class TopicAdmin:
             name=settings.deployment,
         )
         event_id = derive_id("stamp", settings.prefix, settings.mode)
-        producer: Any = AIOKafkaProducer(bootstrap_servers=settings.broker, enable_idempotence=True)
+        producer: Any = new_producer(settings.access, enable_idempotence=True)
         await producer.start()
         try:
             value = encode(Envelope(event_id, "/duecourse/topics", stamp.TYPE, stamp))

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from aiokafka import TopicPartition
 
+from shared.runtime.kafka_clients import new_consumer
+from shared.runtime.kafka_security import Access
 from shared.runtime.private_attributes import all_metadata
-from shared.runtime.tolerant_records import new_consumer
 from shared.runtime.transaction_protocol import LOG_KEY, LOG_VALUES
 
 LOG: Final = "__transaction_state"
@@ -95,9 +96,9 @@ def read_entry(key: bytes | None, value: bytes | None) -> tuple[str, Entry] | No
     return str(transactional_id), Entry(producer_id, epoch, State(state), places)
 
 
-async def read_log(broker: str, transactional_id: str) -> tuple[Entry, ...]:
+async def read_log(access: Access, transactional_id: str) -> tuple[Entry, ...]:
     """Return what the coordinator's log holds about a transactional id, in order; needs the right to read the log."""
-    consumer: Any = new_consumer(bootstrap_servers=broker, enable_auto_commit=False)
+    consumer: Any = new_consumer(access, enable_auto_commit=False)
     await consumer.start()
     try:
         count = len((await all_metadata(consumer)).partitions_for_topic(LOG) or ())

@@ -38,8 +38,8 @@ async def require_visible(settings: Settings, partitions: Iterable[tuple[str, in
     asked = list(partitions)
     deadline = monotonic() + settings.visible_seconds
     async with (
-        LogEnds(settings.broker, uncommitted=True) as written,
-        LogEnds(settings.broker, uncommitted=False) as visible,
+        LogEnds(settings.access, uncommitted=True) as written,
+        LogEnds(settings.access, uncommitted=False) as visible,
     ):
         while True:
             ends, stable = await written.ends(asked), await visible.ends(asked)
@@ -56,8 +56,8 @@ async def watch_outputs(settings: Settings, topics: Iterable[str]) -> None:
     counts = settings.topology.partitions
     asked = [(settings.topic(topic), p) for topic in topics for p in range(counts[topic])]
     async with (
-        LogEnds(settings.broker, uncommitted=True) as written,
-        LogEnds(settings.broker, uncommitted=False) as visible,
+        LogEnds(settings.access, uncommitted=True) as written,
+        LogEnds(settings.access, uncommitted=False) as visible,
     ):
         before = await visible.ends(asked)
         ends = await written.ends(asked)
@@ -77,7 +77,7 @@ async def require_places(settings: Settings, wanted: Mapping[tuple[str, int], in
     A leader that has just been elected may answer too low for a moment, so it is asked again for a while.
     """
     deadline = monotonic() + settings.truncated_seconds
-    async with LogEnds(settings.broker, uncommitted=True) as written:
+    async with LogEnds(settings.access, uncommitted=True) as written:
         while True:
             ends = await written.ends(wanted)
             short = {place: offset for place, offset in wanted.items() if ends[place] < offset}
@@ -91,7 +91,7 @@ async def require_places(settings: Settings, wanted: Mapping[tuple[str, int], in
 
 async def stop_out_of_range(settings: Settings, places: Mapping[tuple[str, int], int]) -> NoReturn:
     """End the process whose place in a log is gone while it was reading; say at which end of the log it lay."""
-    async with LogEnds(settings.broker, uncommitted=True) as written:
+    async with LogEnds(settings.access, uncommitted=True) as written:
         starts, ends = await written.starts(places), await written.ends(places)
     for (topic, partition), offset in places.items():
         start, end = starts[topic, partition], ends[topic, partition]
@@ -143,7 +143,7 @@ class WaitWatch:
                 await self._require_length(self._settings.topic(what.topic), loop.partition, what.offset)
 
     async def _require_length(self, topic: str, partition: int, offset: int) -> None:
-        async with LogEnds(self._settings.broker, uncommitted=True) as written:
+        async with LogEnds(self._settings.access, uncommitted=True) as written:
             end = (await written.ends([(topic, partition)]))[topic, partition]
         if end < offset:
             stop(StopReason.LOG_TRUNCATED, f"{topic}/{partition} ends at {end}, a tick promised {offset}")

@@ -32,7 +32,7 @@ async def write_tick(settings: Settings, at: int) -> None:
     """Write one tick over everything that lies on the facts' topics, under the real policy."""
     policy = load_policy(None).hash
     places = [(settings.topic(topic), p) for topic in TOPICS for p in range(settings.loan_partitions)]
-    async with LogEnds(settings.broker, uncommitted=True) as logs:
+    async with LogEnds(settings.access, uncommitted=True) as logs:
         ends = await logs.ends(places)
     ticks = [
         (p, Tick(at=at, barriers={topic: ends[settings.topic(topic), p] for topic in TOPICS}, policy=policy))

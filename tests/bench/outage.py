@@ -41,7 +41,7 @@ async def publish(settings: Settings, hours: int) -> None:
     source: Iterator[Event] = facts(hours * 3600 * FACTS_PER_SECOND)
     writer = TickWriter(settings)
     await writer.start()
-    async with feeder(settings) as bulk, LogEnds(settings.broker, uncommitted=True) as logs:
+    async with feeder(settings) as bulk, LogEnds(settings.access, uncommitted=True) as logs:
         for start in range(0, hours * 3600, CHUNK_SECONDS):
             names = [(settings.topic(topic), p) for topic in TOPICS for p in places]
             before = await logs.ends(names)

@@ -137,7 +137,7 @@ class House:
         clock = next(t for t in TOPICS.values() if service in t.readers and t.writers == (CLOCK,)).name
         partitions = self.settings.topology.partitions[clock]
         until = monotonic() + WAIT_SECONDS_MAX
-        async with GroupProgress(self.settings.broker) as groups:
+        async with GroupProgress(self.settings.access) as groups:
             while True:
                 found = await groups.of(self.settings.group(service), self.settings.topic(clock), partitions) or {}
                 if all(found.get(p, 0) >= at for p in range(partitions)):

@@ -73,7 +73,7 @@ async def prepare(settings: Settings, count: int) -> None:
     async with feeder(settings) as bulk:
         await bulk.send_all(facts(count))
     places = [(settings.topic(topic), p) for topic in TOPICS for p in range(PARTITIONS)]
-    async with LogEnds(settings.broker, uncommitted=True) as logs:
+    async with LogEnds(settings.access, uncommitted=True) as logs:
         ends = await logs.ends(places)
     barriers = {p: {topic: ends[settings.topic(topic), p] for topic in TOPICS} for p in range(PARTITIONS)}
     writer = TickWriter(settings)

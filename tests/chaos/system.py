@@ -93,7 +93,7 @@ class System:
         self.modules: dict[str, list[str]] = {CLOCK: ["-m", "tests.chaos.stepped", str(folder / "step")]}
         """Another program in place of a service's: a clock whose time can be stepped, in tests a broken build."""
         self._interval_ms = Random(seed + 2).choice(ground.intervals_ms)
-        self._groups = GroupProgress(ground.address)
+        self._groups = GroupProgress(self.observed.access)
         self._tasks: list[asyncio.Task[None]] = []
         self._outside: Outside | None = None
 

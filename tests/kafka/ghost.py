@@ -18,7 +18,8 @@ from aiokafka.client import AIOKafkaClient, CoordinationType
 from aiokafka.errors import ConcurrentTransactions, for_code
 from aiokafka.protocol.transaction import AddPartitionsToTxnRequest, EndTxnRequest, InitProducerIdRequest
 
-from shared.runtime.tolerant_records import new_consumer
+from shared.runtime.kafka_clients import new_consumer
+from shared.runtime.kafka_security import Access
 from tests.kafka.raw_batches import batch, record, send_raw
 
 Place = tuple[str, int]
@@ -109,7 +110,7 @@ async def aborted(broker: str, places: Iterable[Place]) -> Mapping[Place, Sequen
 
 async def read_all(broker: str, places: Sequence[Place], isolation: str) -> dict[Place, dict[int, Any]]:
     """Return the records of these partitions by offset."""
-    consumer: Any = new_consumer(bootstrap_servers=broker, isolation_level=isolation, enable_auto_commit=False)
+    consumer: Any = new_consumer(Access(broker), isolation_level=isolation, enable_auto_commit=False)
     await consumer.start()
     tps = [TopicPartition(*place) for place in places]
     consumer.assign(tps)

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 
 from shared.contract.codec import Envelope, decode
 from shared.contract.loans import DUE_DATES
@@ -32,9 +32,9 @@ from shared.engine.progress import decode_progress
 from shared.engine.quarantine import quarantined
 from shared.engine.state import StateCodec
 from shared.engine.store import PROGRESS_KEY
+from shared.runtime.kafka_clients import new_consumer, new_producer
 from shared.runtime.kafka_offsets import GroupProgress, LogEnds
 from shared.runtime.settings import VARIABLE_PREFIX, Settings
-from shared.runtime.tolerant_records import new_consumer
 from shared.runtime.topics import TopicAdmin
 from tests.shared.engine.fold import LogRecord, fold
 from tests.shared.engine.toy import GATE, HOUR_MS, LOANS, POLICY, START_MS, due, repayment
@@ -165,7 +165,7 @@ class House:
 
     async def feed(self, count: int, loans: int = 200) -> None:
         """Publish random facts, some of them garbage or misrouted."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.settings.broker, linger_ms=10)
+        producer = new_producer(self.settings.access, linger_ms=10)
         await producer.start()
         for _ in range(count):
             self.number += 1
@@ -188,7 +188,7 @@ class House:
         """Return the last tick applied, by partition."""
         clock = CLOCKS[service]
         partitions = self.settings.topology.partitions[clock]
-        async with GroupProgress(self.settings.broker) as groups:
+        async with GroupProgress(self.settings.access) as groups:
             found = await groups.of(self.settings.group(service), self.settings.topic(clock), partitions) or {}
         return [found.get(p, 0) for p in range(partitions)]
 
@@ -226,11 +226,9 @@ class House:
         partitions = self.settings.topology.partitions[topic]
         tps = [TopicPartition(name, p) for p in range(partitions)]
         found: dict[int, list[LogRecord]] = {p: [] for p in range(partitions)}
-        async with LogEnds(self.settings.broker, uncommitted=False) as logs:
+        async with LogEnds(self.settings.access, uncommitted=False) as logs:
             ends = await logs.ends([(tp.topic, tp.partition) for tp in tps])
-        consumer = new_consumer(
-            bootstrap_servers=self.settings.broker, isolation_level="read_committed", auto_offset_reset="earliest"
-        )
+        consumer = new_consumer(self.settings.access, isolation_level="read_committed", auto_offset_reset="earliest")
         await consumer.start()
         consumer.assign(tps)
         await consumer.seek_to_beginning(*tps)

@@ -10,6 +10,7 @@ from aiokafka.admin import NewTopic
 
 from shared.engine.progress import metadata
 from shared.runtime.kafka_offsets import GroupProgress
+from shared.runtime.kafka_security import Access
 from shared.runtime.stop import StopReason
 from shared.runtime.topics import TopicAdmin
 from tests.chaos.cluster import Cluster
@@ -86,7 +87,7 @@ async def test_progress_is_found_again_when_the_coordinator_of_a_group_has_moved
     ) as consumer:
         consumer.assign([place])
         await consumer.commit({place: (1, metadata(7, 1))})
-    async with GroupProgress(cluster.bootstrap) as groups:
+    async with GroupProgress(Access(cluster.bootstrap)) as groups:
         assert await told(groups) == {0: 7}
         former = {COORDINATING: HOLDING, HOLDING: COORDINATING}[groups._coordinators["service"]]
         groups._coordinators["service"] = former

@@ -250,7 +250,7 @@ async def test_a_disk_that_cannot_be_written(make_house):
         house.settings = replace(house.settings, data_directory=Path("/proc/duecourse"))
         reminder = house.service("reminder")
         assert await asyncio.to_thread(reason_of, reminder) == expected(StopReason.DISK_UNUSABLE)
-        async with GroupProgress(house.settings.broker) as groups:
+        async with GroupProgress(house.settings.access) as groups:
             assert await groups.members(house.settings.group(REMINDER)) == 0
 
 

@@ -79,7 +79,7 @@ async def test_who_never_learns_where_it_stands_says_so(house, monkeypatch):
     with pytest.raises(GroupUnanswered, match=house.settings.group("lender")):
         await asyncio.wait_for(answer_one(house), 60)
     monkeypatch.undo()
-    async with kafka_offsets.GroupProgress(house.settings.broker) as groups:
+    async with kafka_offsets.GroupProgress(house.settings.access) as groups:
         clock = house.settings.topic(LOAN_CLOCK)
         assert await groups.insist(house.settings.group("lender"), clock, house.settings.loan_partitions) == {}
 
@@ -89,7 +89,7 @@ async def test_what_a_group_has_applied_is_asked_again_too(house, monkeypatch):
     await tick(house, 0)
     await asyncio.wait_for(answer_one(house), 60)
     silence_coordinators(monkeypatch, 3)
-    async with kafka_offsets.GroupProgress(house.settings.broker) as groups:
+    async with kafka_offsets.GroupProgress(house.settings.access) as groups:
         assert await groups.offset_of(house.settings.group("lender"), house.settings.topic(LOAN_CLOCK), 0) == 0
 
 

@@ -13,7 +13,7 @@ from services.cli.demo.progress import Screen
 from services.cli.demo.script import KILLED, SILENT, Script
 from services.cli.demo.troupe import Troupe
 from shared.contract.codec import DeadReason
-from shared.runtime.records import Deployment
+from shared.runtime.records import deployment_of
 from shared.runtime.settings import Settings
 
 COMMAND_SECONDS_MAX: Final = 60
@@ -57,7 +57,7 @@ class Acts:
         """Put the dead letters right by the operators' own commands."""
         self._screen.happened(at, "an operator looks at the dead letters:")
         await self._command("list", "--open")
-        book = await read_book(Deployment(self._settings.broker, self._settings.prefix))
+        book = await read_book(deployment_of(self._settings))
         for place, letter in book.letters.items():
             if not book.is_open(place):
                 continue

@@ -21,7 +21,7 @@ from shared.contract.topics import CLOCK, SERVICES
 from shared.kernel.zones import format_instant
 from shared.runtime.local_kafka import LocalKafka
 from shared.runtime.log_directory import write_log
-from shared.runtime.records import Deployment, read_records
+from shared.runtime.records import deployment_of, read_records
 from shared.runtime.settings import Settings
 from shared.runtime.topics import TopicAdmin
 from shared.simulation.log import RECORDED
@@ -113,7 +113,7 @@ class Stage:
 
     async def _record(self, settings: Settings) -> list[Recorded]:
         self._screen.say("recording the topics ...")
-        deployment = Deployment(settings.broker, settings.prefix)
+        deployment = deployment_of(settings)
         records = [record async for record in read_records(deployment, RECORDED)]
         write_log(self._folder / "log", records)
         return records

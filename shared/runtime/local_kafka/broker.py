@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -19,7 +19,7 @@ from shared.runtime.local_kafka.files import exclusive_lock, write_whole
 from shared.runtime.local_kafka.java import find_java, kafka_classpath
 from shared.runtime.local_kafka.network import LOOPBACK, broker_answers, free_port, port_is_free
 from shared.runtime.local_kafka.process import OwnedProcess, dying_with_starter
-from shared.runtime.local_kafka.properties import DATA_FOLDER, server_properties
+from shared.runtime.local_kafka.properties import DATA_FOLDER, Ports, server_properties
 
 START_TRIES_MAX: Final = 3
 START_TIMEOUT_SECONDS: Final = 120.0
@@ -27,6 +27,7 @@ STOP_TIMEOUT_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.1
 PAUSE_SECONDS_MAX: Final = 5.0
 LOG_LINES_LOOKED_AT_MAX: Final = 200
+SCRAM: Final = ("SCRAM-SHA-256", "SCRAM-SHA-512")
 JVM_OPTIONS: Final = (
     "-Xms128m",
     "-Xmx512m",
@@ -63,6 +64,11 @@ class _Record:
     began: str
     port: int
     controller_port: int
+    doors: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def ports(self) -> Ports:
+        return Ports(self.port, self.controller_port, self.doors)
 
     @property
     def process(self) -> OwnedProcess:
@@ -84,6 +90,8 @@ class LocalKafka:
         host: The address of this machine on which clients find it; another than loopback only where clients live in
             network namespaces of this machine.
         more: Broker settings that overrule those of `properties.py`.
+        doors: Further listeners, each with its protocol (SSL, SASL_SSL ...) by its name; `more` says what they need.
+        users: Passwords by user, for SCRAM.
     """
 
     def __init__(
@@ -93,8 +101,12 @@ class LocalKafka:
         die_with_starter: bool = False,
         host: str = LOOPBACK,
         more: Mapping[str, object] = MappingProxyType({}),
+        doors: Mapping[str, str] = MappingProxyType({}),
+        users: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._more = more
+        self._doors = dict(doors)
+        self._users = dict(users)
         self.directory = directory.absolute()
         self.host = host
         self._die_with_starter = die_with_starter
@@ -120,6 +132,15 @@ class LocalKafka:
             elif not self._wait_until_answering(record):
                 raise self._failure()
             return f"{self.host}:{record.port}"
+
+    def door(self, name: str) -> str:
+        """Return the address, host:port, of a further listener of the broker that was started last.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        record = self._last_record()
+        return f"{self.host}:{({} if record is None else record.doors)[name]}"
 
     def stop(self) -> bool:
         """End the broker by SIGTERM, by SIGKILL if that takes too long, and wait for its end; False when none ran."""
@@ -196,35 +217,44 @@ class LocalKafka:
         if stamp.exists():
             return
         shutil.rmtree(self.directory / DATA_FOLDER, ignore_errors=True)
-        write_whole(self.directory / "server.properties", server_properties(*self._free_ports(), self.host, self._more))
+        self._write_properties(self._free_ports())
         command = [java, *JVM_OPTIONS, QUICK_COMPILER, "-cp", classpath, "kafka.tools.StorageTool"]
         cluster_id = "A" + secrets.token_urlsafe(16)[1:]  # no leading dash: it is an argument
         with self.log_file.open("ab") as log:
             arguments = ["format", "--cluster-id", cluster_id, "--config", "server.properties"]
+            for user, password in self._users.items():
+                for mechanism in SCRAM:
+                    arguments += ["--add-scram", f"{mechanism}=[name={user},password={password}]"]
             done = subprocess.run([*command, *arguments], cwd=self.directory, stdout=log, stderr=log, check=False)
         if done.returncode != 0:
             raise self._failure()
         stamp.touch()
 
-    def _free_ports(self) -> tuple[int, int]:
-        return free_port(self.host), free_port()
+    def _free_ports(self) -> Ports:
+        return Ports(free_port(self.host), free_port(), {name: free_port(self.host) for name in self._doors})
+
+    def _are_free(self, ports: Ports) -> bool:
+        of_clients = (ports.plain, *ports.doors.values())
+        return all(port_is_free(port, self.host) for port in of_clients) and port_is_free(ports.controller)
+
+    def _write_properties(self, ports: Ports) -> None:
+        text = server_properties(ports, self.host, self._more, self._doors)
+        write_whole(self.directory / "server.properties", text)
 
     def _launch(self, java: str, classpath: str) -> _Record:
         """Start the process on the ports of last time, or on new ones as long as somebody else takes them first."""
         last = self._last_record()
-        ports = (last.port, last.controller_port) if last else self._free_ports()
+        ports = last.ports if last is not None and last.doors.keys() == self._doors.keys() else self._free_ports()
         for _ in range(START_TRIES_MAX):
-            if not (port_is_free(ports[0], self.host) and port_is_free(ports[1])):
+            if not self._are_free(ports):
                 ports = self._free_ports()
-            record = self._launch_once(java, classpath, *ports)
+            record = self._launch_once(java, classpath, ports)
             if record is not None:
                 return record
         raise self._failure()
 
-    def _launch_once(self, java: str, classpath: str, port: int, controller_port: int) -> _Record | None:
-        write_whole(
-            self.directory / "server.properties", server_properties(port, controller_port, self.host, self._more)
-        )
+    def _launch_once(self, java: str, classpath: str, ports: Ports) -> _Record | None:
+        self._write_properties(ports)
         options = [*JVM_OPTIONS, QUICK_COMPILER] if self._die_with_starter else [*JVM_OPTIONS]
         command = [java, *options, "-cp", classpath, "kafka.Kafka", "server.properties"]
         if self._die_with_starter:
@@ -244,7 +274,7 @@ class LocalKafka:
             process = OwnedProcess.of(self._child.pid)
             if process is None:
                 return None
-            record = _Record(process.pid, process.began, port, controller_port)
+            record = _Record(process.pid, process.began, ports.plain, ports.controller, dict(ports.doors))
             write_whole(self.directory / "broker.json", json.dumps(asdict(record)) + "\n")
             answers = self._wait_until_answering(record)
             return record if answers else None

@@ -1,6 +1,7 @@
 """The settings of a one-node broker, each with its reason where it differs from Kafka's default."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -42,20 +43,36 @@ SETTINGS: Final[Mapping[str, object]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where a broker listens: the plain listener, the controller's, and doors of other kinds, each with its name."""
+
+    plain: int
+    controller: int
+    doors: Mapping[str, int]
+
+
 def server_properties(
-    port: int, controller_port: int, host: str = LOOPBACK, more: Mapping[str, object] = MappingProxyType({})
+    ports: Ports,
+    host: str = LOOPBACK,
+    more: Mapping[str, object] = MappingProxyType({}),
+    protocols: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Return the text of a server.properties whose listeners are on one address of this machine, loopback unless told.
 
-    The controller's listener is on loopback in any case: nobody but the node itself asks it. `more` overrules settings.
+    The controller's listener is on loopback in any case: nobody but the node itself asks it. `more` overrules settings;
+    `protocols` are those of the doors, by their names.
     """
+    open_to_clients = [f"{name}://{host}:{port}" for name, port in {"PLAINTEXT": ports.plain, **ports.doors}.items()]
+    kinds = [f"{name}:{protocols[name]}" for name in ports.doors]
     return properties_text(
         {
             **SETTINGS,
+            "listener.security.protocol.map": ",".join([str(SETTINGS["listener.security.protocol.map"]), *kinds]),
             **more,
-            "listeners": f"PLAINTEXT://{host}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{host}:{port}",
-            "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
+            "listeners": ",".join([*open_to_clients, f"CONTROLLER://{LOOPBACK}:{ports.controller}"]),
+            "advertised.listeners": ",".join(open_to_clients),
+            "controller.quorum.voters": f"1@{LOOPBACK}:{ports.controller}",
         }
     )
 
