@@ -82,29 +82,35 @@ class Fold:
         }
         inputs[self.processor.clock] = islice(self._records(self.processor.clock, self.stored.clock_offset), 1)
         # Whoever was woken was so after the last fact, whatever markers lie between that and the barrier.
-        for transaction in _transactions(loop, inputs, None if self.stored.woken else self.stored.offsets):
+        for transaction in _transactions(loop, inputs, () if self.stored.woken else self._not_yet_read(begun)):
             if not transaction.facts and loop.progress.woken >= self.stored.woken:
                 return
             yield transaction
+
+    def _not_yet_read(self, begun: Progress) -> tuple[str, ...]:
+        """Return the topics that were not read to the barrier: topics are worked off in turn, so the last one begun."""
+        reads, stored = self.processor.reads, self.stored.offsets
+        last = max(n for n, topic in enumerate(reads) if stored.get(topic, 0) > begun.offsets.get(topic, 0))
+        return reads[last:]
 
     def _records(self, topic: str, start: int, below: int | None = None) -> Iterator[Recorded]:
         return (found for found in self._spool.each(topic, self.partition, below) if found.offset >= start)
 
 
 def _transactions(
-    loop: EpochLoop[Any], inputs: Mapping[str, Iterator[Recorded]], ends: Mapping[str, int] | None = None
+    loop: EpochLoop[Any], inputs: Mapping[str, Iterator[Recorded]], not_yet_read: tuple[str, ...] = ()
 ) -> Iterator[Transaction]:
-    """Let the loop work off its inputs; beyond the `ends` of topics, where they are given, nothing is waited for."""
+    """Let the loop work off its inputs; where those of a topic `not_yet_read` to the barrier end, so does the fold."""
     while True:
         transaction = loop.advance()
         if transaction is not None:
             yield transaction
             loop.committed(transaction)
-        elif not _feed(loop, inputs, ends):
+        elif not _feed(loop, inputs, not_yet_read):
             return
 
 
-def _feed(loop: EpochLoop[Any], inputs: Mapping[str, Iterator[Recorded]], ends: Mapping[str, int] | None) -> bool:
+def _feed(loop: EpochLoop[Any], inputs: Mapping[str, Iterator[Recorded]], not_yet_read: tuple[str, ...]) -> bool:
     """Give the loop the next records of what it waits for; False when it has had everything."""
     waiting = loop.waiting
     if waiting is None or waiting.what not in {WAITING_FOR_RECORDS, WAITING_FOR_TICK}:
@@ -113,7 +119,7 @@ def _feed(loop: EpochLoop[Any], inputs: Mapping[str, Iterator[Recorded]], ends: 
     if records:
         loop.feed(waiting.topic, records)
         return True
-    if waiting.what == WAITING_FOR_TICK or (ends is not None and waiting.offset > ends.get(waiting.topic, 0)):
+    if waiting.what == WAITING_FOR_TICK or waiting.topic in not_yet_read:
         return False
     # The log has ended below the barrier: commit markers lie there.
     loop.feed(waiting.topic, [], waiting.offset)

@@ -48,6 +48,20 @@ def test_an_epoch_that_is_not_over_loses_nothing(looked_at: int) -> None:
     assert _violations(looked_at, ESCALATION, lambda transaction: transaction.facts) == []
 
 
+@pytest.mark.parametrize("looked_at", [1, 2])
+def test_a_topic_of_which_markers_alone_are_left_keeps_nobody_back(looked_at: int) -> None:
+    """Facts of a later topic are part of the fold, though the one before it ended in a marker below its barrier."""
+    before = {}
+
+    def has_come_to_another_topic(transaction):
+        """Whether this is a fact of the same epoch as the one before, and of another topic."""
+        place = transaction.partition, transaction.progress.clock_offset
+        former, before[place] = before.get(place), {topic for _, topic, _ in transaction.applied}
+        return bool(former and before[place] and former != before[place])
+
+    assert _violations(looked_at, RATE_LIMITER, has_come_to_another_topic) == []
+
+
 @pytest.mark.parametrize("processor", [ESCALATION, REMINDER, RATE_LIMITER], ids=lambda found: found.name)
 @pytest.mark.parametrize("looked_at", [1, 2, 7, 20])
 def test_a_tick_that_woke_some_loses_nothing(looked_at: int, processor) -> None:
