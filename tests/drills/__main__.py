@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
@@ -25,7 +25,7 @@ from shared.runtime.local_kafka.network import free_port
 from shared.runtime.settings import Settings
 from shared.runtime.topics import TopicAdmin
 from tests.drills.faults import FAULTS
-from tests.drills.scene import Scene
+from tests.drills.scene import Scene, silence_gateways
 from tests.drills.traffic import House, Lenders, gateways, until_cancelled
 from tests.drills.watch import Watch, seconds_of, start_watch, until
 
@@ -35,7 +35,10 @@ CALM_SECONDS = 400.0
 RECEIVERS = {"page": "page", "ticket": "ticket"}
 
 
-async def drill(alerts: Sequence[Alert], scene: Scene, watch: Watch) -> dict[str, asyncio.Task[Outcome]]:
+Keep = Callable[[str, Outcome], None]
+
+
+async def drill(alerts: Sequence[Alert], scene: Scene, watch: Watch, keep: Keep) -> list[asyncio.Task[None]]:
     """Put one fault in, wait for its alerts, cure it, and return what is still to be awaited of each row."""
     drills = {alert.name: alert.drill for alert in alerts if alert.drill is not None}
     fault, heal = next((drill.fault, drill.heal) for drill in drills.values())
@@ -51,10 +54,10 @@ async def drill(alerts: Sequence[Alert], scene: Scene, watch: Watch) -> dict[str
     beside = tuple(
         sorted(watch.pager.since(began, "page").keys() - drills.keys() - {it.pages for it in drills.values()})
     )
-    return {
-        alert.name: asyncio.create_task(_outcome(alert, watch, healed, (after, shows, beside)))
+    return [
+        asyncio.create_task(_outcome(alert, watch, healed, (after, shows, beside), keep))
         for alert, after, shows in zip(alerts, told, shown, strict=True)
-    }
+    ]
 
 
 async def _told(alert: Alert, watch: Watch, began: float) -> int | None:
@@ -79,19 +82,18 @@ async def _over(alert: Alert, watch: Watch, healed: float) -> int | None:
 
 
 async def _outcome(
-    alert: Alert, watch: Watch, healed: float, seen: tuple[int | None, bool, tuple[str, ...]]
-) -> Outcome:
+    alert: Alert, watch: Watch, healed: float, seen: tuple[int | None, bool, tuple[str, ...]], keep: Keep
+) -> None:
     told, shown, beside = seen
     over = await _over(alert, watch, healed)
     ends = over is not None or alert.severity == "none" or (alert.drill is not None and alert.drill.stays)
     passed = told is not None and shown and ends and not beside
     outcome = Outcome(told=told, over=over, beside=beside, shown=shown, passed=passed)
-    say(f"{alert.name}: {outcome}")
-    return outcome
+    keep(alert.name, outcome)
 
 
-async def run(only: Sequence[str], folder: Path) -> dict[str, Outcome]:
-    """Run the drills that were asked for, by fault."""
+async def run(only: Sequence[str], folder: Path, keep: Keep) -> None:
+    """Run the drills that were asked for, by fault, and keep the outcome of each row as soon as it is known."""
     alerts = every_alert()
     drilled = sorted((a for a in alerts if a.drill is not None), key=_order)
     groups = [list(group) for _, group in groupby(drilled, key=_fault)]
@@ -114,12 +116,12 @@ async def run(only: Sequence[str], folder: Path) -> dict[str, Outcome]:
         ]
         await asyncio.sleep(WARM_SECONDS)
         await until(lambda: _is_warm(watch, len(lasting)), CALM_SECONDS)
-        awaited: dict[str, asyncio.Task[Outcome]] = {}
+        rows: list[asyncio.Task[None]] = []
         for group in chosen:
-            awaited |= await drill(group, scene, watch)
-        outcomes = {name: await task for name, task in awaited.items()}
-        await until_cancelled(*tasks, scene.gateways)
-    return outcomes
+            rows += await drill(group, scene, watch, keep)
+        await asyncio.gather(*rows)
+        await silence_gateways(scene)
+        await until_cancelled(*tasks)
 
 
 def _is_warm(watch: Watch, processes: int) -> bool:
@@ -157,10 +159,16 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave logs and series there")
     parser.add_argument("--record", action="store_true", help="keep the outcomes in deploy/drills.toml")
     given = parser.parse_args()
+    outcomes: dict[str, Outcome] = {}
+
+    def keep(name: str, outcome: Outcome) -> None:
+        say(f"{name}: {outcome}")
+        outcomes[name] = outcome
+        if given.record:
+            save_outcomes({name: outcome})
+
     with tempfile.TemporaryDirectory() as scratch:
-        outcomes = asyncio.run(run(given.only, given.keep or Path(scratch)))
-    if given.record:
-        save_outcomes(outcomes)
+        asyncio.run(run(given.only, given.keep or Path(scratch), keep))
     failed = sorted(name for name, outcome in outcomes.items() if not outcome.passed)
     say(f"{len(outcomes) - len(failed)} of {len(outcomes)} rows passed" + (f"; failed: {failed}" if failed else ""))
     return bool(failed) or not outcomes
