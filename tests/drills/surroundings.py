@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -161,22 +161,23 @@ def _filter(how: str, rule: tuple[str, ...]) -> None:
 
 
 async def lose_reports(scene: Scene) -> None:
-    """Let the broker keep no offsets of groups: it asks for one more copy of them than there are brokers."""
+    """Let the broker keep no offsets of groups: it takes no record that is as large as they are."""
     await silence_gateways(scene)  # they report their progress as services do, and would give up
-    await _configure(scene, {"cleanup.policy": "compact", "min.insync.replicas": "2"})
+    await _configure(scene, "100")
 
 
 async def keep_reports(scene: Scene) -> None:
     """Let it keep them again."""
-    await _configure(scene, {"cleanup.policy": "compact", "min.insync.replicas": "1"})
+    await _configure(scene, "1048588")
     await bring_gateways_back(scene)
 
 
-async def _configure(scene: Scene, settings: Mapping[str, str]) -> None:
+async def _configure(scene: Scene, bytes_max: str) -> None:
+    wanted = {"cleanup.policy": "compact", "max.message.bytes": bytes_max}
     admin = AIOKafkaAdminClient(bootstrap_servers=scene.deployment.broker)
     await admin.start()
     try:
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, GROUP_OFFSETS, dict(settings))])
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, GROUP_OFFSETS, wanted)])
     finally:
         await admin.close()
 
