@@ -18,6 +18,8 @@ from shared.runtime.settings import Settings
 LOOK_BACK: Final = 16
 """Records looked at before the end of a clock log, in case the last ones cannot be read."""
 POLL_MS: Final = 200
+TICK_MS: Final = 2_500
+"""How long a tick may be on its way, and a last attempt as long again: together no more than ticks may be wrong."""
 UNHURRIED_BYTES: Final = 1024 * 1024
 """Waiting for this much, the broker answers once per `POLL_MS` with all that has come."""
 
@@ -75,11 +77,15 @@ class ClockTail:
 
 
 class TickWriter:
-    """Writes ticks; each is on all replicas when `write` returns."""
+    """Writes ticks; each is on all replicas when `write` returns.
+
+    Whatever the broker has not taken within `TICK_MS` is given up: a tick tells the time, and told late it lies. So the
+    producer is not idempotent (such a one tries for ever); a tick that lies there twice advances nobody.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._producer: Any = new_producer(settings.access, enable_idempotence=True, acks="all", linger_ms=0)
+        self._producer: Any = new_producer(settings.access, acks="all", linger_ms=0, request_timeout_ms=TICK_MS)
 
     async def start(self) -> None:
         """Connect."""
