@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import Final
@@ -17,26 +17,39 @@ _FORGOTTEN: Final = attrgetter("forget_ms", "id")
 """In the order in which ids are forgotten."""
 
 
-def remembered(state: Borrower, answered_id: str, forget_ms: int) -> Borrower:
+def remembered(state: Borrower, answered_id: str, forget_ms: int, replaces: str | None = None) -> Borrower:
     """Return the state with the id answered until `forget_ms`."""
     former = state.answered
     at = bisect_left(former, answered_id, key=_ID)
     behind = at + 1 if is_among(former, answered_id) else at
-    answered = (*former[:at], Answered(answered_id, forget_ms), *former[behind:])
+    answered = (*former[:at], Answered(answered_id, forget_ms, replaces), *former[behind:])
     if len(answered) > ANSWERED_MAX:
         first = bisect_left(answered, min(answered, key=_FORGOTTEN).id, key=_ID)
         answered = (*answered[:first], *answered[first + 1 :])
     return replace(state, answered=answered)
 
 
-def all_remembered(state: Borrower, answers: Mapping[str, int]) -> Borrower:
+def all_remembered(state: Borrower, answers: Iterable[Answered]) -> Borrower:
     """Return the state with all ids answered, each until its own instant: as one after the other, in one look."""
-    if not answers:
+    new = {entry.id: entry for entry in answers}
+    if not new:
         return state
-    known = {entry.id: entry for entry in state.answered}
-    known |= {answered_id: Answered(answered_id, forget_ms) for answered_id, forget_ms in answers.items()}
+    known = {entry.id: entry for entry in state.answered} | new
     kept = sorted(known.values(), key=_FORGOTTEN)[-ANSWERED_MAX:]
     return replace(state, answered=tuple(sorted(kept, key=_ID)))
+
+
+def said_by(state: Borrower, request_id: str) -> str:
+    """Return the wish under which something was said first, as far as is known: what was replaced unsaid is passed.
+
+    A wish that was refused because another had said it already may be replaced itself.
+    """
+    if is_among(state.pending, request_id):
+        waiting = state.pending[bisect_left(state.pending, request_id, key=_ID)]
+        return waiting.replaces or request_id
+    if is_among(state.answered, request_id):
+        return state.answered[bisect_left(state.answered, request_id, key=_ID)].replaces or request_id
+    return request_id
 
 
 def is_among(entries: Sequence[Request] | Sequence[Answered], name: str) -> bool:

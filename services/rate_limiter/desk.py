@@ -12,7 +12,7 @@ from services.rate_limiter.answers import Answers
 from services.rate_limiter.breaches import broken_rules
 from services.rate_limiter.facts import PENDING_MAX, REMEMBER_MS
 from services.rate_limiter.judge import LEAST_VALID_MS, TICK_RULES, Block, Judge, Ruling, block
-from services.rate_limiter.state import Asked, Borrower, Clearance, Contact, Request
+from services.rate_limiter.state import Answered, Asked, Borrower, Clearance, Contact, Request
 from shared.contract.base import Channel
 from shared.contract.outcomes import Outcome
 from shared.contract.outreach import Answer
@@ -69,7 +69,7 @@ class Desk:
         self._pending = {request.id: request for request in state.pending}
         self._skips: list[Skip] = []
         self._wakes: list[int] = []
-        self._answered: dict[str, int] = {}
+        self._answered: list[Answered] = []
 
     def step(self) -> Step[Borrower]:
         """Decide everything that this tick can decide about the person."""
@@ -134,7 +134,7 @@ class Desk:
         gone = {withdrawal.request_id for withdrawal in permit.withdrawals}
         for request in permit.requests:
             if request.id in gone:
-                self._answered[request.id] = request.not_after_ms
+                self._answered.append(Answered(request.id, request.not_after_ms))
             else:
                 waiting = replace(request, awaits=permit.id, told_rules=(), told_earliest_ms=None)
                 self._pending[request.id] = waiting
@@ -157,7 +157,7 @@ class Desk:
     def _answer_clearances(self) -> None:
         for clearance in self._state.clearances:
             self._answers.cleared(clearance, self._objections_to(clearance))
-            self._answered[clearance.id] = self._now + REMEMBER_MS
+            self._answered.append(Answered(clearance.id, self._now + REMEMBER_MS))
         self._state = replace(self._state, clearances=())
 
     def _objections_to(self, clearance: Clearance) -> tuple[Block, ...]:
@@ -293,7 +293,8 @@ class Desk:
 
     def _drop(self, request: Request) -> None:
         del self._pending[request.id]
-        self._answered[request.id] = max(request.not_after_ms, self._now + DAY_MS)
+        forget_ms = max(request.not_after_ms, self._now + DAY_MS)
+        self._answered.append(Answered(request.id, forget_ms, request.replaces))
 
     # --- what is kept
 

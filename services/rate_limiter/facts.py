@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from services.rate_limiter.answered import is_among, remembered
+from services.rate_limiter.answered import is_among, remembered, said_by
 from services.rate_limiter.state import (
     Borrower,
     Callback,
@@ -213,9 +213,16 @@ def _requested(state: Borrower, fact: Fact, data: ContactRequested, now: int) ->
         "/".join(fact.source.rsplit("/", 2)[-2:]),
         fact.id,
         now,
-        data.replaces_request_id,
+        _said_before(state, data.replaces_request_id),
     )
     return replace(state, pending=_added(state.pending, request, lambda it: (it.id,), BUFFERED_MAX))
+
+
+def _said_before(state: Borrower, replaced: str | None) -> str | None:
+    """Return the wish that decides whether a new one was said already: of a chain of wishes the one that was said."""
+    if replaced is None or any(asked.request_id == replaced for contact in state.contacts for asked in contact.asked):
+        return replaced
+    return said_by(state, replaced)
 
 
 def _is_known_request(state: Borrower, request_id: str) -> bool:
@@ -231,7 +238,8 @@ def _withdrawn(state: Borrower, fact: Fact, data: ContactWithdrawn, now: int) ->
     for request in state.pending:
         if request.id == data.request_id:
             pending = tuple(other for other in state.pending if other is not request)
-            return remembered(replace(state, pending=pending), request.id, request.not_after_ms)
+            state = replace(state, pending=pending)
+            return remembered(state, request.id, request.not_after_ms, request.replaces)
     withdrawal = Withdrawal(data.request_id, data.reason, fact.id)
     for contact in state.contacts:
         if any(request.id == data.request_id for request in contact.requests):

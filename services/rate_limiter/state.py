@@ -259,10 +259,11 @@ class Clearance:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An id that must not be answered twice, until it can no longer be asked."""
+    """An id that must not be answered twice, until it can no longer be asked; and the wish that it replaced."""
 
     id: str
     forget_ms: int
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ def test_what_is_answered_in_one_wake_is_remembered_as_one_after_the_other(words
         known = tuple(entry for entry in wanted if entry.id not in more)
         for word, forget_ms in more.items():
             known = plainly(known, word, forget_ms, 7)
-        assert all_remembered(state, more).answered == known
+        answers = [Answered(word, forget_ms) for word, forget_ms in more.items()]
+        assert all_remembered(state, answers).answered == known
     finally:
         answered.ANSWERED_MAX = former

@@ -713,6 +713,31 @@ class TestAskedAnew:
         assert [rule.rule_id for rule in turn.of(PermitRefused)[0].rules] == ["already_said"]
         assert permits(turn) == []
 
+    def test_what_was_said_is_not_said_however_often_it_is_asked_anew(self):
+        """A wish that was refused as said already is replaced itself, as by each part payment: that is refused too."""
+        driver = gate()
+        permit = the_permit(driver.tick(NOON, profile(SHANGHAI), wish("r1", NOON)))
+        driver.tick(NOON + MINUTE_MS, outcome(Outcome.ATTEMPTED, NOON + 500, permit=permit))
+        for number in (2, 3, 4):
+            later = NOON + number * DAY_MS
+            former = f"r{number - 1}"
+            again = wish(f"r{number}", later, loan="loan-of-r1", replaces=former)
+            turn = driver.tick(later, taken_back(former, WithdrawalReason.AMOUNT_CHANGED), again)
+            assert [rule.rule_id for rule in turn.of(PermitRefused)[0].rules] == ["already_said"]
+            assert permits(turn) == []
+
+    def test_a_chain_of_wishes_waits_for_what_became_of_the_first(self):
+        """The one between was taken back while it waited: whether the first was said still decides."""
+        driver = gate()
+        permit = the_permit(driver.tick(NOON, profile(SHANGHAI), wish("r1", NOON)))
+        second = wish("r2", NOON, loan="loan-of-r1", replaces="r1")
+        driver.tick(NOON + 1000, taken_back("r1", WithdrawalReason.AMOUNT_CHANGED), second)
+        third = wish("r3", NOON, loan="loan-of-r1", replaces="r2")
+        turn = driver.tick(NOON + 2000, taken_back("r2", WithdrawalReason.AMOUNT_CHANGED), third)
+        assert "permit_open" in blocked_by(turn)
+        turn = driver.tick(NOON + MINUTE_MS, outcome(Outcome.ATTEMPTED, NOON + 500, permit=permit))
+        assert permits(turn) == []
+
     def test_while_nobody_knows_it_waits(self):
         """A permit that may have been used before its withdrawal holds the new wish back until somebody reports."""
         driver = gate()
