@@ -38,8 +38,8 @@ PARTITIONS = 3
 """As many as there are instances in a storm: whoever has none does nothing."""
 LOANS = 60
 DAYS = 400
-DAYS_GONE = 15
-"""How far into the story simulated time begins: its past arrives late, and the first reports are four days away."""
+DAYS_GONE = 18
+"""How far into the story simulated time begins: its past arrives late, and the first reports are a day away."""
 SESSION_SECONDS = 6.0
 PAUSE_SECONDS = 12.0
 """How long a clock stands still that does so for long, where nothing else is asked for."""
