@@ -97,7 +97,8 @@ async def run(only: Sequence[str], folder: Path, keep: Keep) -> None:
     alerts = every_alert()
     drilled = sorted((a for a in alerts if a.drill is not None), key=_order)
     groups = [list(group) for _, group in groupby(drilled, key=_fault)]
-    chosen = [group for group in groups if not only or _fault(group[0]) in only]
+    by_fault = {_fault(group[0]): group for group in groups}
+    chosen = [by_fault[fault] for fault in only or by_fault]
     broker = LocalKafka(folder / "kafka", die_with_starter=True)
     with ExitStack() as stack:
         stack.callback(broker.stop)
@@ -155,7 +156,7 @@ async def mend(house: House) -> None:
 def main() -> int:
     """Run, print, and keep what came of it where that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="*", default=[], metavar="FAULT", help="names of tests/drills/faults.py")
+    parser.add_argument("--only", nargs="*", default=[], metavar="FAULT", help="names of tests/drills/faults.py, in this order")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave logs and series there")
     parser.add_argument("--record", action="store_true", help="keep the outcomes in deploy/drills.toml")
     given = parser.parse_args()
