@@ -156,7 +156,7 @@ async def mend(house: House) -> None:
 def main() -> int:
     """Run, print, and keep what came of it where that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="*", default=[], metavar="FAULT", help="names of tests/drills/faults.py, in this order")
+    parser.add_argument("--only", nargs="*", default=[], metavar="FAULT", help="names of tests/drills/faults.py")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave logs and series there")
     parser.add_argument("--record", action="store_true", help="keep the outcomes in deploy/drills.toml")
     given = parser.parse_args()
