@@ -146,9 +146,14 @@ def warn_of(desk: Desk, month: str) -> int | None:
     if picture is None or not picture.still_unpaid:
         desk.close_case(month, WithdrawalReason.PAID)
         return _late_from(desk) if picture is not None and picture.is_adverse else None
-    if desk.books.late_today(desk.today) and not is_barred(desk, month):
+    if is_barred(desk, month):
+        desk.close_case(month, WithdrawalReason.HOLD)
+    elif desk.books.late_today(desk.today):
         advance(desk, desk.open_case(month), picture)
         return None
+    elif month in desk.cases:
+        # What it was late with is paid, and a notice that was made still holds for what is left.
+        desk.withdraw_notice(desk.cases[month], WithdrawalReason.AMOUNT_CHANGED)
     return _late_from(desk)
 
 

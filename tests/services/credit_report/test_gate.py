@@ -195,6 +195,34 @@ def test_t64_what_protects_a_person_stops_notice_and_report(
     assert bureau.clearances == 0
 
 
+@pytest.mark.parametrize(
+    "news",
+    [
+        held("h1", START, reason=HoldReason.DECEASED),
+        person_held(START, None, START, HoldReason.DECEASED),
+    ],
+)
+def test_t32_a_death_takes_the_notice_back_at_once(news: object) -> None:
+    """Nobody is warned of a mark that will never be made; the month is unknown."""
+    bureau = Bureau(notice=lambda _: Way.SILENT)
+    bureau.run(START, LEAD + HOUR_MS, _opened())
+    turn = bureau.tick(LEAD + 2 * HOUR_MS, news)
+    assert [emit.data.reason for emit in turn.events] == [WithdrawalReason.HOLD]
+    bureau.run(LEAD + 3 * HOUR_MS, CUTOFF + DAY_MS)
+    assert (len(bureau.asked()), bureau.codes(MARCH)) == (1, ["#"])
+
+
+def test_a_notice_is_taken_back_when_what_is_left_is_not_late_enough() -> None:
+    """The older of two instalments is paid, the younger lies in its grace: the notice names what is owed no more."""
+    bureau = Bureau(notice=lambda _: Way.SILENT)
+    two = [(START, opened(grace_days=3)), (START, scheduled()), (START, scheduled("i2", date(2024, 3, 20)))]
+    bureau.run(START, LEAD + HOUR_MS, two)
+    turn = bureau.tick(LEAD + 2 * HOUR_MS, paid("p1", 100_000, date(2024, 3, 22)))
+    assert [emit.data.reason for emit in turn.events] == [WithdrawalReason.AMOUNT_CHANGED]
+    bureau.run(LEAD + 3 * HOUR_MS, at(date(2024, 3, 25)))
+    assert [wish.amount_due_minor for wish in bureau.asked()] == [200_000, 100_000]
+
+
 @pytest.mark.parametrize("lift", [lifted("h1", CUTOFF + 2 * DAY_MS), person_held(START, CUTOFF, CUTOFF + DAY_MS)])
 def test_a_hold_that_ends_in_time_lets_the_month_go_on(lift: object) -> None:
     """After the hold the month passes the rest of the gate, with a clearance asked after the hold."""
