@@ -19,10 +19,21 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from shared.runtime.private_attributes import committed_offsets, lose_no_place, member_of, positions, read_committed
+from shared.runtime.private_attributes import (
+    committed_offsets,
+    hold_fetches,
+    lose_no_place,
+    member_of,
+    positions,
+    read_committed,
+)
 from shared.runtime.tolerant_records import RECORDS_MAX, read_tolerantly
 
 ENDS_SECONDS: Final = 1.0
+HELD_MS: Final = 500
+"""How long the broker may keep a fetch that finds nothing, at work: the client's own default."""
+HELD_BETWEEN_SEEKS_MS: Final = 50
+"""... while partitions are recovered and placed: each of their seeks waits for the fetch that is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,7 @@ class EpochConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         read_tolerantly()
         consumer = super()._create_worker_consumer(transport)
         read_committed(consumer)
+        hold_fetches(consumer, HELD_BETWEEN_SEEKS_MS)
         return consumer
 
     async def on_thread_stop(self) -> None:
@@ -80,6 +92,7 @@ class EpochConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             consumer.seek(TopicPartition(*tp), offset)
             self.seeks[tp] += 1
         lose_no_place(consumer, strictly=True)
+        hold_fetches(consumer, HELD_MS)
 
     @property
     def member(self) -> str:
@@ -88,7 +101,9 @@ class EpochConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def expect_new_places(self) -> None:
         """Let partitions be assigned that have no place yet; `seek_to` gives them theirs."""
-        lose_no_place(self._ensure_consumer(), strictly=False)
+        consumer = self._ensure_consumer()
+        lose_no_place(consumer, strictly=False)
+        hold_fetches(consumer, HELD_BETWEEN_SEEKS_MS)
 
     async def commit_with_metadata(self, offsets: Mapping[TP, tuple[int, str]]) -> None:
         """Commit offsets of the group for those partitions that are still assigned."""

@@ -14,7 +14,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from shared.engine.progress import parse_metadata
 from shared.runtime.kafka_clients import new_admin, new_consumer
 from shared.runtime.kafka_security import Access
-from shared.runtime.private_attributes import all_metadata
+from shared.runtime.private_attributes import all_metadata, know_topics
 
 BrokerError = KafkaError
 """What the client raises when the broker does not answer, or answers no."""
@@ -38,6 +38,7 @@ class LogEnds:
             metadata_max_age_ms=metadata_max_age_ms,
             enable_auto_commit=False,
         )
+        self._topics: set[str] = set()
 
     async def __aenter__(self) -> Self:
         await self._consumer.start()
@@ -50,7 +51,7 @@ class LogEnds:
 
     async def ends(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """Return the end of each (topic, partition); one request per broker."""
-        asked = [TopicPartition(*place) for place in partitions]
+        asked = await self._known(partitions)
         if not asked:
             return {}
         found = await self._consumer.end_offsets(asked)
@@ -58,11 +59,19 @@ class LogEnds:
 
     async def starts(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """Return the start of each (topic, partition)."""
-        asked = [TopicPartition(*place) for place in partitions]
+        asked = await self._known(partitions)
         if not asked:
             return {}
         found = await self._consumer.beginning_offsets(asked)
         return {(tp.topic, tp.partition): offset for tp, offset in found.items()}
+
+    async def _known(self, partitions: Iterable[tuple[str, int]]) -> list[TopicPartition]:
+        """Return the places in the client's words, after it has learned who leads their topics."""
+        asked = [TopicPartition(*place) for place in partitions]
+        if asked:
+            self._topics.update(tp.topic for tp in asked)
+            await know_topics(self._consumer, self._topics)
+        return asked
 
     async def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
         """Return how many partitions each topic has by the newest metadata; 0 where it does not exist."""

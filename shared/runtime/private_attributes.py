@@ -6,7 +6,7 @@ that our subclasses replace or use. Both libraries are pinned exactly; a new ver
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import aiokafka.consumer.fetcher as aiokafka_fetcher
@@ -15,10 +15,17 @@ from aiokafka.protocol.offset import OffsetResetStrategy
 from faust.types import TP
 
 ACCESSED: Final = {
-    "aiokafka.AIOKafkaConsumer": ("_isolation_level", "_coordinator", "_subscription", "_client", "_fetcher"),
+    "aiokafka.AIOKafkaConsumer": (
+        "_isolation_level",
+        "_coordinator",
+        "_subscription",
+        "_client",
+        "_fetcher",
+        "_fetch_max_wait_ms",
+    ),
     "aiokafka.consumer.subscription_state.TopicPartitionState": ("_position",),
     "aiokafka.consumer.fetcher": ("MemoryRecords",),
-    "aiokafka.consumer.fetcher.Fetcher": ("_default_reset_strategy",),
+    "aiokafka.consumer.fetcher.Fetcher": ("_default_reset_strategy", "_fetch_max_wait_ms"),
     "aiokafka.producer.sender": ("BACKOFF_OVERRIDE",),
     "faust.App": ("_fetcher",),
     "faust.transport.consumer.Consumer": (
@@ -61,7 +68,8 @@ OVERRIDDEN: Final = {
         "on_recovery_completed",
         "signal_recovery_end",
     ),
-    "faust.tables.manager.TableManager": ("_recovery", "recovery"),
+    "faust.tables.manager.TableManager": ("_recovery", "_update_channels", "on_start", "recovery"),
+    "mode.worker.Worker": ("_sentinel_task",),
 }
 
 
@@ -94,6 +102,24 @@ def positions(consumer: Any, partitions: Iterable[TP]) -> dict[TP, int]:
 async def all_metadata(consumer: Any) -> Any:
     """Return fresh metadata of all topics."""
     return await consumer._client.fetch_all_metadata()
+
+
+async def know_topics(consumer: Any, topics: Collection[str]) -> None:
+    """Ask for the metadata of topics in one question.
+
+    Left to itself aiokafka stumbles over one unknown topic after the other, and rests a tenth of a second each time.
+    """
+    await consumer._client.set_topics(topics)
+
+
+def hold_fetches(consumer: Any, milliseconds: int) -> None:
+    """Set for how long the broker may keep a fetch that finds nothing; Faust lets it be a second and a half.
+
+    Meanwhile nothing else is fetched from that broker: a seek takes effect after the fetch that is under way.
+    """
+    consumer._fetch_max_wait_ms = milliseconds
+    if consumer._fetcher is not None:
+        consumer._fetcher._fetch_max_wait_ms = milliseconds
 
 
 def lose_no_place(consumer: Any, *, strictly: bool) -> None:

@@ -138,6 +138,12 @@ class EpochRecovery(Recovery):  # type: ignore[misc]
 class EpochTableManager(TableManager):  # type: ignore[misc]
     """Faust's table manager with our recovery."""
 
+    async def on_start(self) -> None:
+        """Register the tables at once: Faust waits a second for those that are made meanwhile, and ours are made."""
+        if not self.should_stop:
+            await self._update_channels()
+            await self.recovery.start()
+
     @property
     def recovery(self) -> EpochRecovery:
         """The recovery service."""

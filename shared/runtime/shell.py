@@ -127,12 +127,9 @@ class Shell:
         """Find out where each partition goes on, and seek its inputs there."""
         self.crash_points.pass_by(CrashPoint.AFTER_RECOVERY)
         owned = list(partitions)
-        tps = [TP(name, partition) for name in self._logical for partition in owned]
-        async with LogEnds(self.settings.access, uncommitted=False) as ends:
-            logs = Logs(await ends.starts(tps), await ends.ends(tps), await self._app.consumer.thread.committed(tps))
+        logs, control = await asyncio.gather(self._read_logs(owned), read_control(self.settings))
         self.metrics.board.observe(RECOVERY_SECONDS, monotonic() - self._fenced_since)
-        quarantined = (await read_control(self.settings)).quarantined(self.processor.name)
-        self.deployment = passing_by(self.deployment, quarantined)
+        self.deployment = passing_by(self.deployment, control.quarantined(self.processor.name))
         try:
             await self._require_unborn(owned, logs)
             self._placed = {p: self._new_loop(p, logs) for p in owned if p in self.workers}
@@ -141,6 +138,13 @@ class Shell:
             stop(StopReason.CHANGELOG_LOST, str(error))
         await require_places(self.settings, self._next_places(self._placed))
         await self._seek(self._placed)
+
+    async def _read_logs(self, owned: Iterable[int]) -> Logs:
+        """Ask where the inputs begin and end, and what the group has committed: all at the same time."""
+        tps = [TP(name, partition) for name in self._logical for partition in owned]
+        async with LogEnds(self.settings.access, uncommitted=False) as ends:
+            committed = self._app.consumer.thread.committed(tps)
+            return Logs(*await asyncio.gather(ends.starts(tps), ends.ends(tps), committed))
 
     def _new_loop(self, partition: int, logs: Logs) -> EpochLoop[Any]:
         store = self.store_of(partition)

@@ -50,6 +50,9 @@ async def test_what_we_access_on_aiokafka_exists():
     fetcher = aiokafka.consumer.fetcher.Fetcher
     assert "_default_reset_strategy" in fetcher.__init__.__code__.co_names
     assert "_default_reset_strategy" in fetcher._proc_fetch_request.__code__.co_names
+    assert "_fetch_max_wait_ms" in fetcher.__init__.__code__.co_names
+    assert "_fetch_max_wait_ms" in fetcher._get_actions_per_node.__code__.co_names
+    assert "_fetch_max_wait_ms" in consumer.start.__func__.__code__.co_names
 
 
 def test_what_we_access_on_faust_exists():
