@@ -40,6 +40,7 @@ from shared.runtime.vital_signs import VitalSigns
 CONCURRENT_BACKOFF_SECONDS: Final = 0.002
 HEARTBEAT_SECONDS: Final = 1.0
 STILL_SECONDS: Final = 30.0
+CANCELLED_SECONDS_MAX: Final = 1.0
 # Each partition has a store of its own, with a cache and up to three write buffers: what is generous here is taken as
 # often as there are partitions. A state is read once per transaction, and the page cache of the system helps.
 STORE_OPTIONS: Final = {
@@ -55,6 +56,16 @@ class SilentMonitor(Monitor):  # type: ignore[misc]
 
     def on_message_in(self, tp: Any, offset: int, message: Any) -> None:
         """Take note of nothing."""
+
+
+class PromptWorker(faust.Worker):  # type: ignore[misc]
+    """Faust's worker, which does not rest when everything has ended."""
+
+    async def _sentinel_task(self) -> None:
+        """Wait for what was cancelled to end: Faust waits a second, whether there is anything or not."""
+        cancelled = asyncio.all_tasks() - {asyncio.current_task()}
+        if cancelled:
+            await asyncio.wait(cancelled, timeout=CANCELLED_SECONDS_MAX)
 
 
 class ServiceApp(faust.App):  # type: ignore[misc]
@@ -76,6 +87,12 @@ class ServiceApp(faust.App):  # type: ignore[misc]
         self.beating = asyncio.get_running_loop().create_task(self._beat(), name="heartbeat")
         await require_topics(self.shell.settings, self.shell.processor)
         await super().on_first_start()
+
+    async def on_shutdown(self) -> None:
+        """Let the heartbeat end last; a worker waits a second for tasks that go on."""
+        await super().on_shutdown()
+        if self.beating is not None:
+            self.beating.cancel()
 
     async def _beat(self) -> None:
         """Tell the health listener's thread that the event loop goes round, from before the first question on."""
@@ -294,7 +311,7 @@ def run_app(app: ServiceApp) -> NoReturn:
     """Run the service until it is told to end; only a clean end makes its local store trusted at the next start."""
     tell_the_uncaught()
     _listen(app)
-    worker = app.Worker(quiet=True, loglevel=app.shell.settings.log_level)
+    worker = PromptWorker(app, quiet=True, loglevel=app.shell.settings.log_level)
     try:
         worker.execute_from_commandline()
     except SystemExit as end:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 
 import pytest
 
+from shared.runtime.application import PromptWorker
 from shared.runtime.stop import StopReason
 
 PROGRAM = """
@@ -38,3 +40,24 @@ def test_a_silent_broker_is_told_from_a_mistake_of_ours(error, code):
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == code, ended.stderr
     assert ("the broker did not answer" in ended.stdout) == (code != MISTAKE)
+
+
+async def test_what_was_cancelled_at_the_end_has_ended_before_the_loop_is_closed():
+    """A task that has something to put away is given the time for it, and nobody rests when there is none."""
+    put_away = []
+
+    async def part():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.01)
+            put_away.append("everything")
+
+    task = asyncio.create_task(part())
+    await asyncio.sleep(0)
+    task.cancel()
+    worker = PromptWorker.__new__(PromptWorker)
+    await worker._sentinel_task()
+    assert put_away == ["everything"]
+    await worker._sentinel_task()
+    assert task.cancelled()
