@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from services.cli.errors import UserError
-from shared.runtime.kafka_security import Access, Security
+from shared.runtime.kafka_security import Access, Security, UnusableSecurity
 from shared.runtime.knocking import why_refused
 from shared.runtime.records import BrokerProblem, Deployment, NoAnswer
 from shared.runtime.settings import UnusableSettings, security_from
@@ -71,6 +71,8 @@ def told_to_the_user(access: Access) -> Iterator[None]:
             raise UserError(problem.problem, problem.advice) from problem
         advice = refusal.reason.advice
         raise UserError(f"{refusal.problem}.", f"{advice[0].upper()}{advice[1:]}.", refusal.reason) from problem
+    except UnusableSecurity as problem:
+        raise UserError(f"{problem}.", SECURITY_ADVICE) from problem
     except BrokerProblem as problem:
         raise UserError(problem.problem, problem.advice, problem.reason) from problem
 

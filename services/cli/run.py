@@ -127,7 +127,7 @@ def _settings_or_stop(service: str, **given: Any) -> Settings:
             raise
         told = given_settings(**given)
         configure(json=told.log_json, level=told.log_level, service=service)
-        stop(error.reason, error.problem)
+        stop(error.reason, error.problem.removesuffix("."))
 
 
 def _load(directories: tuple[Path, ...]) -> list[Policy]:

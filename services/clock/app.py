@@ -25,8 +25,10 @@ from shared.runtime.control import ControlReader
 from shared.runtime.health import HealthListener
 from shared.runtime.kafka_offsets import BrokerError, GroupProgress, LogEnds
 from shared.runtime.log_lines import configure, count_lines_with, tell_the_uncaught
+from shared.runtime.log_redaction import name_of
+from shared.runtime.refusals import ACCESS_DENIED
 from shared.runtime.settings import Settings
-from shared.runtime.startup_checks import reason_of
+from shared.runtime.startup_checks import reason_of, stop_where_refused
 from shared.runtime.stop import StopReason, stop
 from shared.runtime.system_clock import elapsed_ms, now_ms
 from shared.runtime.topics import TopicAdmin
@@ -65,6 +67,8 @@ class ClockApp:
         self._former: dict[int, Mapping[str, int]] = {}
         self._checked_ms = -COUNT_CHECK_MS
         self._said_ms = -SAY_EVERY_MS
+        self._asked_at = monotonic()
+        self._asking: asyncio.Task[None] | None = None
 
     def not_ready(self) -> str | None:
         """Return why no ticks are written, None when they are: in true time, lately."""
@@ -207,10 +211,20 @@ class ClockApp:
         """Do something that needs the broker; when it does not answer, say so and let the caller try again."""
         try:
             await action()
+        except ACCESS_DENIED as error:
+            stop(StopReason.ACCESS_DENIED, name_of(error))
         except BrokerError as error:
             self._log.warning("the broker does not answer", error=type(error).__name__)
             self.metrics.unanswered()
+            self._find_out(error)
             await asyncio.sleep(RETRY_SECONDS)
+
+    def _find_out(self, error: Exception) -> None:
+        """Ask beside the work why nothing can be written for so long; the answer may be a stop."""
+        since = max(self.metrics.written_at or 0.0, self._asked_at)
+        if monotonic() - since > self.settings.refused_seconds and (self._asking is None or self._asking.done()):
+            self._asked_at = monotonic()
+            self._asking = asyncio.create_task(stop_where_refused(self.settings, error), name="knock")
 
     async def _ask_groups(self) -> None:
         """Ask the groups that owe an answer, and only them: questions cost the broker more than answers cost us."""
@@ -326,3 +340,6 @@ async def _until_told(app: ClockApp) -> None:
         await running
     except asyncio.CancelledError:
         structlog.get_logger("clock").info("told to end")
+    except BrokerError as error:
+        await stop_where_refused(app.settings, error)
+        raise

@@ -32,7 +32,7 @@ from shared.runtime.recovery import EpochTable, EpochTableManager
 from shared.runtime.refusals import reason_of_error
 from shared.runtime.settings import Settings
 from shared.runtime.shell import Shell
-from shared.runtime.startup_checks import require_assertions, require_topics
+from shared.runtime.startup_checks import require_assertions, require_topics, stop_where_refused
 from shared.runtime.stop import StopReason, before_stop, stop
 from shared.runtime.visibility import WATCH_SECONDS, RecoveryWatch, WaitWatch, once_answered, watch_outputs
 from shared.runtime.vital_signs import VitalSigns
@@ -250,6 +250,13 @@ def _attend(app: ServiceApp) -> None:
             await app.sleep(WATCH_SECONDS)
             recovery = app.tables.recovery
             watch.look(at_work=shell.accepting, owned=recovery.active_tps, read=recovery.active_offsets)
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def watch_entrance() -> None:
+        while not app.should_stop:
+            await app.sleep(settings.refused_seconds)
+            if app.not_ready() is not None:
+                await stop_where_refused(settings)
 
     @app.task  # type: ignore[untyped-decorator]
     async def look_at_outputs() -> None:

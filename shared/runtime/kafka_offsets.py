@@ -15,6 +15,7 @@ from shared.engine.progress import parse_metadata
 from shared.runtime.kafka_clients import new_admin, new_consumer
 from shared.runtime.kafka_security import Access
 from shared.runtime.private_attributes import all_metadata, know_topics
+from shared.runtime.refusals import ACCESS_DENIED
 
 BrokerError = KafkaError
 """What the client raises when the broker does not answer, or answers no."""
@@ -153,6 +154,8 @@ class GroupProgress:
             if group not in self._coordinators:
                 self._coordinators[group] = await self._admin.find_coordinator(group)
             found = await self._admin.list_consumer_group_offsets(group, self._coordinators[group], asked)
+        except ACCESS_DENIED:
+            raise
         except (KafkaError, IndexError, KeyError):
             # The client raises whatever its parser trips over when the coordinator has moved.
             found = {}

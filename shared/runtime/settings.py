@@ -39,7 +39,8 @@ class Settings:
     their own (`kafka_security`).
 
     A commit that is not answered within `deadline_seconds` is in doubt; own records that stay invisible for
-    `visible_seconds`, or a barrier beyond the end of a log for `truncated_seconds`, stop the process.
+    `visible_seconds`, or a barrier beyond the end of a log for `truncated_seconds`, stop the process. Without progress
+    for `refused_seconds` it asks whether the broker has ceased to let it in; a broker that is away is waited for.
     """
 
     broker: str = "127.0.0.1:9092"
@@ -75,6 +76,7 @@ class Settings:
     deadline_seconds: float = 30.0
     visible_seconds: float = 20.0
     truncated_seconds: float = 30.0
+    refused_seconds: float = 60.0
     facts_and_wakes_max: int = 1000
     ticks_max: int = 512
     queue_records_max: int = 8192

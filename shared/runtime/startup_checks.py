@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 
 from shared.contract.ticks import CONTROL
 from shared.contract.topics import DEAD_LETTERS
 from shared.engine.processor import Processor
 from shared.runtime.knocking import why_refused
-from shared.runtime.refusals import reason_of_error
+from shared.runtime.log_redaction import name_of
+from shared.runtime.refusals import ACCESS_DENIED
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
 from shared.runtime.topics import ACCESS_IS_DENIED, TopicAdmin, TopicFault
@@ -35,16 +36,17 @@ async def require_topics(settings: Settings, processor: Processor[Any]) -> None:
             faults = await admin.check([*names, settings.changelog(processor.name)])
     except KafkaError as error:
         await stop_where_refused(settings, error)
-        reason = reason_of_error(error, StopReason.FENCE_FAILED)
-        stop(reason, f"the topics cannot be looked at: {type(error).__name__}")
+        stop(StopReason.FENCE_FAILED, f"the topics cannot be looked at: {type(error).__name__}")
     if not faults:
         return
     stop(reason_of(faults), "; ".join(map(str, faults)))
 
 
-async def stop_where_refused(settings: Settings, error: Exception) -> None:
-    """Stop by name where an error that says no more than that nobody answers has a broker's refusal behind it."""
-    refusal = await why_refused(settings.access) if isinstance(error, KafkaConnectionError) else None
+async def stop_where_refused(settings: Settings, error: Exception | None = None) -> None:
+    """Stop by name over a right that is missing, or a refusal behind an error that says only that nobody answers."""
+    if isinstance(error, ACCESS_DENIED):
+        stop(StopReason.ACCESS_DENIED, name_of(error))
+    refusal = await why_refused(settings.access)
     if refusal is not None:
         stop(refusal.reason, refusal.problem)
 

@@ -126,7 +126,7 @@ class TopicAdmin:
         """Return what is wrong with the topics (all, or those named); empty when they are as they must be.
 
         The brokers' own topics are looked at in any case, as far as they exist: before the first group or transaction
-        they do not.
+        they do not; nor for who may not look at them.
         """
         chosen = None if names is None else frozenset(names)
         wanted = [spec for spec in specs(self._settings) if chosen is None or spec.name in chosen]
@@ -134,10 +134,7 @@ class TopicAdmin:
         found = {topic["topic"]: topic for topic in described if topic["error_code"] == 0}
         codes = {topic["topic"]: topic["error_code"] for topic in described}
         denied = {spec.name for spec in wanted if for_code(codes.get(spec.name, 0)) is TopicAuthorizationFailedError}
-        faults = [
-            TopicFault(name, ACCESS_IS_DENIED, "kafka-acls: docs/operations.md lists the rights")
-            for name in sorted(denied)
-        ]
+        faults = [_denied(name) for name in sorted(denied)]
         wanted = [spec for spec in wanted if spec.name not in denied]
         faults += [fault for spec in wanted for fault in self._shape(spec, found.get(spec.name))]
         present = [spec for spec in wanted if spec.name in found]
@@ -174,7 +171,9 @@ class TopicAdmin:
         asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in by_name]
         faults = []
         for response in await self._admin.describe_configs(asked):
-            for _, _, _, name, entries in response.resources:
+            for code, _, _, name, entries in response.resources:
+                if for_code(code) is TopicAuthorizationFailedError and name != TRANSACTIONS_LOG:
+                    faults.append(_denied(name))
                 values = {entry[0]: entry[1] for entry in entries}
                 faults += [
                     TopicFault(
@@ -232,6 +231,10 @@ class TopicAdmin:
             for name, value in wanted.items()
             if getattr(stamp, name) != value
         ]
+
+
+def _denied(name: str) -> TopicFault:
+    return TopicFault(name, ACCESS_IS_DENIED, "`duecourse topics rights` lists what each process needs")
 
 
 def _satisfies(key: str, actual: str, wanted: str) -> bool:

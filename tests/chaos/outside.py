@@ -19,7 +19,7 @@ from shared.contract.recorded import Recorded
 from shared.contract.ticks import BORROWER_CLOCK
 from shared.contract.topics import RATE_LIMITER
 from shared.runtime.participant import Moment, Participant
-from shared.runtime.records import BrokerProblem, Deployment
+from shared.runtime.records import BrokerProblem, deployment_of
 from shared.runtime.settings import Settings
 from shared.simulation.log import Publication
 from shared.simulation.scenario import Scenario
@@ -113,7 +113,7 @@ class InTrueTime:
 
     def __init__(self, settings: Settings, seed: int) -> None:
         self._settings = settings
-        self._deployment = Deployment(settings.broker, settings.prefix)
+        self._deployment = deployment_of(settings)
         self._lenders = Lenders(self._deployment, seed)
         self._first = LOANS_AT_FIRST
         self.quiet = False

@@ -1,8 +1,11 @@
 """The page about connections: it lists each setting that there is, and each way in which a broker refuses us."""
 
 import re
+from collections import defaultdict
 from pathlib import Path
 
+from shared.contract.topics import CLOCK, SERVICES
+from shared.runtime.rights import Kind, Operation, rights_of
 from shared.runtime.settings import OF_SECURITY, VARIABLE_PREFIX, Settings
 from shared.runtime.stop import StopReason
 
@@ -24,3 +27,25 @@ def test_every_refusal_has_the_exit_code_that_it_has() -> None:
     known = {(reason.name.lower(), reason.code) for reason in StopReason}
     assert named <= known
     assert {reason for reason, _ in named} == {"login_refused", "broker_untrusted", "wrong_protocol", "access_denied"}
+
+
+def rows_of_rights() -> list[str]:
+    """Return the table of rights as the page must have it, for a deployment without a prefix."""
+    rows = []
+    for process in (*SERVICES, CLOCK):
+        on: dict[tuple[Kind, str], list[Operation]] = defaultdict(list)
+        for right in rights_of(Settings(), process):
+            on[right.kind, f"`{right.name}{'*' if right.prefixed else ''}`"].append(right.operation)
+        alike: dict[tuple[Kind, str], list[str]] = defaultdict(list)
+        for (kind, name), operations in on.items():
+            alike[kind, ", ".join(operations)].append(name)
+        rows += [f"| {process} | {kind} | {', '.join(names)} | {what} |" for (kind, what), names in alike.items()]
+    return rows
+
+
+def test_the_table_of_rights_is_that_of_the_program() -> None:
+    """Each process has its rows, as `duecourse topics rights` grants them, and there are no others."""
+    start = PAGE.index("| process | kind | names | operations |")
+    table = PAGE[start:].split("\n\n", 1)[0].splitlines()
+    assert table[2:] == rows_of_rights()
+    assert len(table) > 20

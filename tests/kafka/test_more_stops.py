@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.api import RequestStruct, Response
-from aiokafka.protocol.types import Array, Int8, Int16, Int32, Schema, String
+from aiokafka.protocol.types import Array, Int16, Int32, Schema, String
 
 from shared.contract.codec import encode
 from shared.contract.examples import example
@@ -20,9 +19,10 @@ from shared.contract.ticks import LOAN_CLOCK, PROBE_AT, TimeMode
 from shared.contract.topics import REMINDER
 from shared.runtime.kafka_offsets import GroupProgress
 from shared.runtime.local_kafka import LocalKafka
+from shared.runtime.rights import Operation
 from shared.runtime.stop import StopReason
 from shared.runtime.topics import TopicAdmin
-from shared.runtime.transaction_protocol import InOneVersion
+from tests.kafka.access_rules import AUTHORIZER, ask, deny
 from tests.kafka.house import House
 from tests.kafka.test_stops import cut, expected, reason_of
 from tests.shared.engine.toy import HOUR_MS, tick
@@ -30,11 +30,7 @@ from tests.shared.engine.toy import HOUR_MS, tick
 pytestmark = pytest.mark.kafka
 ASKED = "collections.contact.requested.v1"
 TEXT = String("utf-8")
-AUTHORIZED = {
-    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-    "allow.everyone.if.no.acl.found": "true",
-}
-TOPIC, LITERAL, ALL, WRITE, DESCRIBE, DENY, ALLOW = 2, 3, 2, 4, 8, 2, 3
+AUTHORIZED = {"authorizer.class.name": AUTHORIZER, "allow.everyone.if.no.acl.found": "true"}
 
 
 @pytest.fixture
@@ -54,45 +50,6 @@ class _DeleteGroups(RequestStruct):
     API_VERSION = 1
     RESPONSE_TYPE = _Answer
     SCHEMA = Schema(("groups", Array(TEXT)))
-
-
-class _Created(Response):
-    API_KEY = 30
-    API_VERSION = 1
-    SCHEMA = Schema(("throttle_time_ms", Int32), ("results", Array(("error_code", Int16), ("message", TEXT))))
-
-
-class _CreateAcls(RequestStruct):
-    API_KEY = 30
-    API_VERSION = 1
-    RESPONSE_TYPE = _Created
-    SCHEMA = Schema(
-        (
-            "creations",
-            Array(
-                ("resource_type", Int8),
-                ("resource_name", TEXT),
-                ("pattern_type", Int8),
-                ("principal", TEXT),
-                ("host", TEXT),
-                ("operation", Int8),
-                ("permission", Int8),
-            ),
-        )
-    )
-
-
-async def ask(broker, request, group=None):
-    """Send one request to the group's coordinator, or to any broker."""
-    client = AIOKafkaClient(bootstrap_servers=broker)
-    await client.bootstrap()
-    try:
-        node = next(iter(client.cluster.brokers())).nodeId
-        if group is not None:
-            node = await client.coordinator_lookup(0, group)
-        return await client.send(node, InOneVersion(request))
-    finally:
-        await client.close()
 
 
 async def forget_group(house, service):
@@ -278,13 +235,13 @@ async def test_access_denied_at_a_start_and_under_a_writer(tmp_path):
             reminder = house.service("reminder")
             clock = house.clock()
             await house.wait_for_tick(PROBE_AT + 1, "reminder")
-            await deny(broker, reminders, WRITE)
+            await deny(broker, reminders, Operation.WRITE)
             await house.feed(200)
             await asyncio.sleep(2)
             clock.kill()
             await speak(house)
             assert await asyncio.to_thread(reason_of, reminder) == expected(StopReason.ACCESS_DENIED)
-            await deny(broker, due_dates, DESCRIBE)
+            await deny(broker, due_dates, Operation.DESCRIBE)
             for process in (reminder, clock):
                 process.start()
                 assert await asyncio.to_thread(reason_of, process) == expected(StopReason.ACCESS_DENIED)
@@ -300,11 +257,3 @@ async def speak(house):
     for partition in range(house.settings.loan_partitions):
         await producer.send_and_wait(house.settings.topic(LOAN_CLOCK), tick(at, {})[1], partition=partition)
     await producer.stop()
-
-
-async def deny(broker, topic, operation):
-    """Let nobody do something with a topic that everybody may do everything else with."""
-    rules = [(ALL, ALLOW), (operation, DENY)]
-    creations = [(TOPIC, topic, LITERAL, "User:ANONYMOUS", "*", what, permission) for what, permission in rules]
-    answer = await ask(broker, _CreateAcls(creations))
-    assert [code for code, _ in answer.results] == [0, 0]

@@ -11,7 +11,7 @@ from typing import Final
 from services.cli.dead_letter_book import read_book
 from services.cli.demo.progress import Screen
 from services.cli.demo.script import KILLED, SILENT, Script
-from services.cli.demo.troupe import Troupe
+from services.cli.demo.troupe import Troupe, plain_environment
 from shared.contract.codec import DeadReason
 from shared.runtime.records import deployment_of
 from shared.runtime.settings import Settings
@@ -71,6 +71,7 @@ class Acts:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "services.cli", "dead-letters", *words, *where),
+            env=plain_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

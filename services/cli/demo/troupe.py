@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import Final
 
 from shared.runtime.local_kafka.files import write_whole
 from shared.runtime.local_kafka.process import dying_with_starter
+from shared.runtime.settings import OF_SECURITY, VARIABLE_PREFIX
 
 PIDS_FILE: Final = "pids.json"
 """Beside the logs, for whoever wants to kill one: the number of each process, kept up to date."""
@@ -133,7 +135,12 @@ class Troupe:
         member.starts += 1
         with self.log_of(member).open("ab") as log:
             member.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                command,
+                env=plain_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         write_whole(self._logs / PIDS_FILE, json.dumps(self.pids, indent=2) + "\n")
 
@@ -148,3 +155,9 @@ class Troupe:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def plain_environment() -> dict[str, str]:
+    """Return our variables but for what is said of another broker's security: the demo's own is plain, on loopback."""
+    about = tuple(VARIABLE_PREFIX + kind for kind in OF_SECURITY)
+    return {name: text for name, text in os.environ.items() if not name.startswith(about)}

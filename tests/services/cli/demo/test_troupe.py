@@ -96,3 +96,15 @@ def test_closing_ends_everybody(tmp_path: Path) -> None:
     assert process is not None
     assert process.poll() is not None
     assert process.returncode in {1, -signal.SIGTERM}
+
+
+def test_security_of_another_broker_is_not_passed_on(
+    troupe: Troupe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has set variables for the bank's brokers can play the demo all the same."""
+    monkeypatch.setenv("DUECOURSE_SECURITY_PROTOCOL", "SASL_SSL")
+    troupe.start("one", ("topics", "rights", "--broker", "127.0.0.1:1"), tmp_path / "disk", may_finish=True)
+    _wait_until_ended(troupe, "one")
+    process = troupe.member("one").process
+    assert process is not None
+    assert process.returncode == 0
