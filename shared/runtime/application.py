@@ -23,6 +23,7 @@ from shared.runtime.faust_credentials import faust_credentials
 from shared.runtime.health import HealthListener
 from shared.runtime.local_disk import LocalDisk
 from shared.runtime.log_lines import configure, count_lines_with, tell_the_uncaught
+from shared.runtime.membership import require_group
 from shared.runtime.metric_catalogue import ENDS
 from shared.runtime.metrics import CLEAN_END, KILLED_END
 from shared.runtime.past_ends import PastEnds
@@ -86,6 +87,7 @@ class ServiceApp(faust.App):  # type: ignore[misc]
         """Check everything before joining the group."""
         self.beating = asyncio.get_running_loop().create_task(self._beat(), name="heartbeat")
         await require_topics(self.shell.settings, self.shell.processor)
+        await require_group(self.shell.settings, self.shell.processor.name)
         await super().on_first_start()
 
     async def on_shutdown(self) -> None:
@@ -257,6 +259,7 @@ def _attend(app: ServiceApp) -> None:
             await app.sleep(settings.refused_seconds)
             if app.not_ready() is not None:
                 await stop_where_refused(settings)
+                await require_group(settings, shell.processor.name)
 
     @app.task  # type: ignore[untyped-decorator]
     async def look_at_outputs() -> None:

@@ -6,12 +6,15 @@ import asyncio
 from typing import Any, Final
 
 from aiokafka.client import CoordinationType
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.api import RequestStruct, Response
+from aiokafka.protocol.group import HeartbeatRequest
 from aiokafka.protocol.types import Array, Boolean, Bytes, Int16, Int32, Schema, String
 
 from shared.runtime.kafka_clients import new_client
 from shared.runtime.kafka_security import Access
+from shared.runtime.log_redaction import name_of
+from shared.runtime.refusals import ACCESS_DENIED
 from shared.runtime.settings import Settings
 from shared.runtime.stop import StopReason, stop
 from shared.runtime.transaction_protocol import InOneVersion
@@ -19,6 +22,8 @@ from shared.runtime.transaction_protocol import InOneVersion
 ASK_SECONDS: Final = 5.0
 NO_RIGHTS: Final = False
 """Whether to tell also what we may do with the group: not asked."""
+NO_GENERATION: Final = -1
+NOBODY: Final = "nobody"
 _TEXT: Final = String("utf-8")
 
 
@@ -72,6 +77,33 @@ async def holders(access: Access, group: str) -> dict[str, str]:
         await client.close()
     _, _, _, _, _, members, _ = answer.groups[0]
     return {name: member for member, name, *_ in members if name}
+
+
+async def require_group(settings: Settings, service: str) -> None:
+    """Stop where the broker does not let this process into its service's group: its client would ask for ever.
+
+    The question is the heartbeat of a member that there is not: it needs the right of members, and changes nothing.
+    """
+    group = settings.group(service)
+    try:
+        code = await asyncio.wait_for(_nobodys_heartbeat(settings.access, group), ASK_SECONDS)
+    except ACCESS_DENIED as error:
+        stop(StopReason.ACCESS_DENIED, f"group {group}: {name_of(error)}")
+    except (KafkaError, TimeoutError):
+        return  # joining needs the same broker, and finds out
+    if for_code(code) in ACCESS_DENIED:
+        stop(StopReason.ACCESS_DENIED, f"group {group} may not be read")
+
+
+async def _nobodys_heartbeat(access: Access, group: str) -> int:
+    client: Any = new_client(access)
+    await client.bootstrap()
+    try:
+        coordinator = await client.coordinator_lookup(CoordinationType.GROUP, group)
+        answer = await client.send(coordinator, HeartbeatRequest(group, NO_GENERATION, NOBODY))
+    finally:
+        await client.close()
+    return int(answer.error_code)
 
 
 async def require_own_name(settings: Settings, service: str, former: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from shared.contract.loans import DUE_DATES
 from shared.contract.outreach import LOAN_CONTACTS
-from shared.contract.ticks import PROBE_AT
+from shared.contract.ticks import CONTROL, LOAN_CLOCK, PROBE_AT
 from shared.contract.topics import CLOCK, REMINDER
 from shared.runtime.kafka_security import Mechanism, Protocol
 from shared.runtime.knocking import why_refused
@@ -28,6 +28,7 @@ from tests.kafka.locked_kafka import (
     ELSEWHERE,
     EXPIRED,
     IN_THE_CLEAR,
+    LIMITED,
     MUTUAL,
     ONE_WAY,
     OPERATOR,
@@ -129,6 +130,50 @@ def rights_of_toy(settings, process):
     answers = settings.topic(LOAN_CONTACTS)
     more = [Right(Kind.TOPIC, answers, operation) for operation in (Operation.READ, Operation.DESCRIBE_CONFIGS)]
     return [*rights_of(settings, process), *(more if process == REMINDER else ())]
+
+
+def lacking(rights, kind, operation, name=""):
+    """Return the rights without one: of this kind, to do this, with what is named so."""
+    gone = [r for r in rights if (r.kind, r.operation) == (kind, operation) and r.name.endswith(name)]
+    assert len(gone) == 1
+    return [right for right in rights if right not in gone]
+
+
+MISSING = {
+    REMINDER: (
+        (Kind.TOPIC, Operation.READ, DUE_DATES),
+        (Kind.TOPIC, Operation.READ, CONTROL),
+        (Kind.TOPIC, Operation.DESCRIBE_CONFIGS, LOAN_CLOCK),
+        (Kind.TOPIC, Operation.READ, "state-changelog"),
+        (Kind.TOPIC, Operation.WRITE, "state-changelog"),
+        (Kind.GROUP, Operation.READ),
+        (Kind.TRANSACTIONAL_ID, Operation.WRITE),
+    ),
+    CLOCK: (
+        (Kind.TOPIC, Operation.DESCRIBE, DUE_DATES),
+        (Kind.TOPIC, Operation.WRITE, LOAN_CLOCK),
+        (Kind.TOPIC, Operation.READ, CONTROL),
+        (Kind.GROUP, Operation.DESCRIBE, REMINDER),
+    ),
+}
+
+
+async def test_each_right_that_is_missing_is_a_named_stop(locked, make_house):
+    """Without one of the rights that are listed a process stops, and says that it is a right that it lacks."""
+    users = iter(LIMITED)
+    async with make_house(locked.as_user()) as house:
+        await house.feed(100)
+        house.clock(OPERATOR)
+        whole = house.service(REMINDER, OPERATOR)
+        await house.wait_for_tick(PROBE_AT + 1, REMINDER)
+        whole.kill()
+        for service, gaps in MISSING.items():
+            for gap in gaps:
+                user = next(users)
+                await grant(locked.broker.start(), user, lacking(rights_of_toy(house.settings, service), *gap))
+                await house.feed(20)  # so that there is something to write
+                process = house.clock(user) if service == CLOCK else house.service(service, user)
+                assert (gap, await asyncio.to_thread(reason_of, process)) == (gap, expected(StopReason.ACCESS_DENIED))
 
 
 async def test_a_service_that_is_not_let_in_stops_by_name(locked, make_house):
