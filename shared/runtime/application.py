@@ -84,8 +84,12 @@ class ServiceApp(faust.App):  # type: ignore[misc]
     has_started: bool = False
 
     async def on_first_start(self) -> None:
-        """Check everything before joining the group."""
+        """Tell from now on how it goes, and check everything before joining the group.
+
+        Faust's own tasks begin after the recovery: one that takes long, or never ends, must be seen.
+        """
         self.beating = asyncio.get_running_loop().create_task(self._beat(), name="heartbeat")
+        self.add_future(self.vitals.watch())
         await require_topics(self.shell.settings, self.shell.processor)
         await require_group(self.shell.settings, self.shell.processor.name)
         await super().on_first_start()
@@ -222,12 +226,8 @@ def _subscribe(app: ServiceApp) -> None:
 
 
 def _attend(app: ServiceApp) -> None:
-    """Start what runs beside the partitions: heartbeat, waiting watch, a look at the outputs, the health listener."""
+    """Start what runs beside the partitions: census, waiting watch, a look at the outputs, the health listener."""
     settings, shell = app.shell.settings, app.shell
-
-    @app.task  # type: ignore[untyped-decorator]
-    async def look_at_vital_signs() -> None:
-        await app.vitals.watch()
 
     @app.task  # type: ignore[untyped-decorator]
     async def take_census() -> None:

@@ -78,8 +78,9 @@ class VitalSigns:
     def look(self) -> None:
         """Look once."""
         self._board.set(READY, self._ready() is None)
-        ends, now = self._ends(), now_ms()
-        for worker in list(self._shell.workers.values()):
+        workers, now = list(self._shell.workers.values()), now_ms()
+        ends = self._ends() if workers else {}
+        for worker in workers:
             if worker.loop is not None:
                 since = worker.waiting_since
                 seconds = 0.0 if since is None else monotonic() - since
