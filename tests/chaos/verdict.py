@@ -18,7 +18,7 @@ from shared.contract.recorded import Recorded
 from shared.domain.policy import load_policy
 from shared.engine.epoch import Deployment
 from shared.runtime.log_directory import read_log
-from shared.simulation.checkers import Build, Chronicle, check_all
+from shared.simulation.checkers import Build, check_spool, spooled
 
 ALWAYS_TRIED = ("P1", "P2", "P7", "P8")
 """A round in which nothing was found to judge by these proves nothing; the others need a longer story."""
@@ -35,10 +35,14 @@ class Judged:
 
 
 def judge(records: list[Recorded]) -> Judged:
-    """Judge all promises; P8 is the byte comparison with the fold of the recorded inputs."""
+    """Judge all promises; P8 is the byte comparison with the fold of the recorded inputs.
+
+    A round that failed was broken off: nobody is accused of what he had not come to, as in a log that still grows.
+    """
     policy = load_policy()
     deployment = Deployment(topology_of(records), {policy.hash: policy})
-    verdicts = check_all(Chronicle(records), Build(PROCESSORS, deployment))
+    with spooled(records) as spool:
+        verdicts = check_spool(spool, Build(PROCESSORS, deployment))
     broken = [
         f"{verdict}; {violation.where}: {violation.what}"
         for verdict in verdicts
