@@ -90,11 +90,11 @@ nothing else at all paged until the cure had worked. Rules are evaluated every f
 
 Alerts on objectives count like all others. A cause that wakes somebody keeps the objectives that it burns from waking
 them too, and until what it left has passed out of their short windows: `CauseKnown` fires as long, and Alertmanager
-inhibits by it. Where no cause has an alert, the objective pages alone: two faults below are such. An hour of which
-minutes are known counts as an hour: what is unknown of it was good.
+inhibits by it. Where no cause has an alert, the objective pages alone: `a producer loses its mind` and `the gate nods
+off` are such faults. An hour of which minutes are known counts as an hour: what is unknown of it was good.
 
 *Hastened* by N: windows and patience of this alert's rule were N times shorter (never below 20 s), expression and
-thresholds unchanged.
+thresholds unchanged. *Not run*: not since objectives count, or never.
 Where no fault is safe or quick enough, the row says what stands in; every alert has rule tests.
 
 """
