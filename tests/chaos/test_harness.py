@@ -132,6 +132,7 @@ def test_faults_of_different_processes_go_together():
         "foreign-store+wiped-store+zombie+limiter-dead-in-mid-transaction",
         "broker-paused+told-to-end-without-a-broker",
         "open-transaction+lender-dead-in-mid-transaction",
+        "down-for-long+open-transaction",
     ],
 )
 def test_faults_of_the_same_process_are_refused_together(names):

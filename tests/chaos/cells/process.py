@@ -7,6 +7,7 @@ from functools import partial
 from random import Random
 from signal import SIGCONT, SIGKILL, SIGTERM
 
+from shared.contract.repayments import REPAYMENTS
 from shared.contract.topics import LOAN_SERVICES, RATE_LIMITER, SERVICES
 from shared.runtime.crash_points import CrashPoint
 from shared.runtime.stop import StopReason
@@ -139,7 +140,12 @@ async def two_recoveries_within_seconds(system: System, dice: Random) -> None:
         raise NotMet("both partings came as one")
 
 
-@cell(Group.PROCESS, heals="it is started again and works off what it missed", modes=in_wall_time())
+@cell(
+    Group.PROCESS,
+    heals="it is started again and works off what it missed",
+    modes=in_wall_time(),
+    claims=frozenset({REPAYMENTS}),  # the others must be able to go on, on all partitions
+)
 async def down_for_long(system: System, dice: Random) -> None:
     """One service is down for longer than its session and everybody's patience; the others go on."""
     member = system.pick(dice)
