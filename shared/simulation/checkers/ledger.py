@@ -173,25 +173,54 @@ class Position:
             return day.weekday() < _SATURDAY
         return day in table.working_days or (day.weekday() not in table.weekend and day not in table.holidays)
 
-    def unpaid(self, day: date | None = None) -> dict[str, int]:
+    def unpaid(self, day: date | None = None, today: date | None = None) -> dict[str, int]:
         """Return what is open by instalment: of all that is known, or as the books stood at the end of a day.
 
-        Day by day: money meets what had fallen due and been charged by its value date, what is left pays ahead.
+        Day by day: money meets what had fallen due and been charged by its value date, what is left pays ahead. Of all
+        that is known, charges that are assessed after `today` are left out where that is given.
         """
-        rows = [(due, name) for due, name, _ in self.owed(day)]
+        charged_by = day or today
+        rows = [(due, name) for due, name, _ in self.owed(charged_by)]
         open_minor = {name: self.schedule[name][2] for _, name in rows}
         charged: dict[date, list[tuple[str, int]]] = defaultdict(list)
-        for charge in self._charges(day):
+        for charge in self._charges(charged_by):
             if charge.instalment_id in open_minor:
                 charged[charge.assessed_on].append((charge.instalment_id, charge.amount_minor))
         came = self._came(day, open_minor, charged)
         pool = 0
-        for today in sorted({due for due, _ in rows} | charged.keys() | came.keys()):
-            for name, amount in charged.get(today, ()):
+        for current in sorted({due for due, _ in rows} | charged.keys() | came.keys()):
+            for name, amount in charged.get(current, ()):
                 open_minor[name] += amount
-            pool = _pour(pool + came.get(today, 0), [name for due, name in rows if due <= today], open_minor)
+            pool = _pour(pool + came.get(current, 0), [name for due, name in rows if due <= current], open_minor)
         _pour(pool, [name for _, name in rows], open_minor)
         return open_minor
+
+    def overdue(self, today: date) -> list[tuple[date, str, int]]:
+        """Return due date, instalment and open amount of all that may be demanded as overdue now, oldest first."""
+        if self.closed is not None:
+            return []
+        open_minor = self.unpaid(today=today)
+        return [(due, name, open_minor[name]) for due, name, _ in self.owed(today) if due < today and open_minor[name]]
+
+    def late_since(self, today: date) -> date | None:
+        """Return the due date at which what is overdue now exceeds the tolerance; None: it does not."""
+        arrears, tolerance = 0, 0 if self.terms is None else self.terms.tolerance_minor
+        for due, _, amount in self.overdue(today):
+            arrears += amount
+            if arrears > tolerance:
+                return due
+        return None
+
+    def paused_days(self, after: date, through: date) -> int:
+        """Return how many accounting days after one day, up to another, lay in a hold, looked at one by one."""
+        assert self.terms is not None
+        zone, cutoff = self.terms.accounting_zone, self.terms.cutoff
+        spans = [
+            (business_day(hold.from_ms, zone, cutoff), None if end is None else business_day(end, zone, cutoff))
+            for hold, end in ((hold, self._end_of(hold)) for hold in self.holds.values())
+        ]
+        days = (after + timedelta(days=number) for number in range(1, (through - after).days + 1))
+        return sum(any(first <= day and (end is None or day < end) for first, end in spans) for day in days)
 
     def _came(
         self, day: date | None, open_minor: dict[str, int], charged: dict[date, list[tuple[str, int]]]
@@ -231,11 +260,17 @@ class Position:
 
     def held(self, at: int) -> bool:
         """Whether a hold on the loan is active at an instant."""
-        for hold in self.holds.values():
-            ends = self.lifted.get(hold.hold_id, hold.until_ms)
-            if hold.from_ms <= at and (ends is None or at < ends):
-                return True
-        return False
+        return bool(self.holds_at(at))
+
+    def holds_at(self, at: int) -> list[HoldPlaced]:
+        """Return the holds on the loan that are active at an instant."""
+        ends = ((hold, self._end_of(hold)) for hold in self.holds.values())
+        return [hold for hold, end in ends if hold.from_ms <= at and (end is None or at < end)]
+
+    def _end_of(self, hold: HoldPlaced) -> int | None:
+        """Return when a hold ends: by its own word, or sooner by its lifting."""
+        ends = [end for end in (hold.until_ms, self.lifted.get(hold.hold_id)) if end is not None]
+        return min(ends, default=None)
 
     def promised(self, day: date) -> bool:
         """Whether a promise still runs on a day."""

@@ -1,19 +1,30 @@
-"""P2 one effect: every output is there exactly once, and none of its siblings is missing.
+"""P2 one effect: every output is there exactly once, and none of its siblings is missing; what was said is not resaid.
 
 The ids tell: each is derived from service, key, tick, type and its place among what one decision said. So the events
-of one decision must be the places 0 to n - 1, each once, whatever crashed between.
+of one decision must be the places 0 to n - 1, each once, whatever crashed between. A step of a reminder is asked for
+once, unless it replaces what was taken back; and a wish, with all that it replaces, leads to one contact: not to a
+permit while an earlier one may have been used.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from shared.contract.base import Event
+from shared.contract.loans import InstalmentChanged
+from shared.contract.outcomes import Outcome, OutreachOutcome
+from shared.contract.outreach import PermitGranted
+from shared.contract.requests import ContactClass, ContactRequested
 from shared.contract.topics import DEAD_LETTERS, RATE_LIMITER
 from shared.kernel.ids import derive_id
 from shared.simulation.checkers.chronicle import Chronicle, Entry
 from shared.simulation.checkers.spool import Spool
 from shared.simulation.checkers.verdict import Findings, Verdict
+
+_STEPS: Final = frozenset({ContactClass.PRE_DUE, ContactClass.DUE, ContactClass.OVERDUE})
+"""Classes of the steps around a due date."""
 
 
 def check(chronicle: Chronicle) -> Verdict:
@@ -27,6 +38,8 @@ def check(chronicle: Chronicle) -> Verdict:
             decisions[service, str(getattr(entry.data, key, "")), entry.at].append(entry)
     for (service, key, at), entries in decisions.items():
         _check_decision(service, key, at, entries, findings)
+    _check_steps(chronicle, findings)
+    _check_wishes(chronicle, findings)
     return findings.verdict()
 
 
@@ -62,3 +75,57 @@ def _check_decision(service: str, key: str, at: int, entries: list[Entry[Event]]
 def _place(service: str, key: str, at: int, entry: Entry[Event], siblings: int) -> int | None:
     kind = entry.data.TYPE
     return next((n for n in range(siblings) if derive_id(service, key, at, kind, n) == entry.id), None)
+
+
+def _check_steps(chronicle: Chronicle, findings: Findings) -> None:
+    """Look for steps that are asked for again: at most once for each instalment named, and each time that one moved."""
+    moved = Counter(entry.data.loan_id for entry in chronicle.of(InstalmentChanged))
+    asked: Counter[tuple[object, ...]] = Counter()
+    for entry in sorted(chronicle.of(ContactRequested), key=lambda one: one.at):
+        wish = entry.data
+        if wish.contact_class in _STEPS and wish.replaces_request_id is None:
+            what = (wish.loan_id, wish.step, wish.instalment_ids, wish.oldest_due_date)
+            asked[what] += 1
+            most = len(wish.instalment_ids) + moved[wish.loan_id]
+            if chronicle.judges(entry.at):
+                text = f"step {wish.step} of loan {wish.loan_id} was asked for {asked[what]} times"
+                findings.require(that=asked[what] <= most, where=entry.where, what=text)
+
+
+def _check_wishes(chronicle: Chronicle, findings: Findings) -> None:
+    """Look, for every permit, at the earlier ones for the same wishes or for those that they replace."""
+    replaced = {entry.data.request_id: entry.data.replaces_request_id for entry in chronicle.of(ContactRequested)}
+    made: dict[str, list[int]] = defaultdict(list)
+    unused: dict[str, list[int]] = defaultdict(list)
+    for told in chronicle.of(OutreachOutcome):
+        known = chronicle.known_at(told.record)
+        if told.data.permit_id is not None and known is not None:
+            into = unused if told.data.outcome is Outcome.NOT_ATTEMPTED else made
+            into[told.data.permit_id].append(known)
+    permits: dict[tuple[str, str], list[Entry[PermitGranted]]] = defaultdict(list)
+    for entry in chronicle.of(PermitGranted):
+        earlier = [
+            permit
+            for loan in entry.data.loans
+            for wish in _wish_and_replaced(loan.request_id, replaced)
+            for permit in permits[entry.data.borrower_id, wish]
+        ]
+        for permit in earlier if chronicle.judges(entry.at) else ():
+            permit_id = permit.data.permit_id
+            was_used = any(known <= entry.at for known in made[permit_id])
+            was_not = any(known <= entry.at for known in unused[permit_id])
+            over = was_not or permit.data.valid_until_ms <= entry.at
+            what = f"permit {permit_id} for the same wish was used, or may still be"
+            findings.require(that=over and not was_used, where=entry.where, what=what)
+        for loan in entry.data.loans:
+            permits[entry.data.borrower_id, loan.request_id].append(entry)
+
+
+def _wish_and_replaced(request_id: str, replaced: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield a wish, the one that it replaces, and so on back to the first."""
+    seen: set[str] = set()
+    following: str | None = request_id
+    while following is not None and following not in seen:
+        seen.add(following)
+        yield following
+        following = replaced.get(following)

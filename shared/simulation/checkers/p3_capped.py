@@ -1,13 +1,17 @@
-"""P3 capped: brute force over every cap, zone and window that a permit touches, given what was known at its grant."""
+"""P3 capped: brute force over every cap, zone and window that a permit touches, given what was known at its grant.
+
+What others did beyond a cap, or outside the hours, must be on record from the tick that reads of it: not hidden.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shared.contract.outcomes import Outcome
 from shared.contract.outreach import PermitGranted
-from shared.domain.packs import Cap, Packs, Per, Unit
+from shared.domain.packs import Cap, Packs, Per
+from shared.simulation.checkers import breaches
 from shared.simulation.checkers.chronicle import Chronicle, Entry
+from shared.simulation.checkers.counting import count_within, counts, is_about
 from shared.simulation.checkers.person import (
     Contact,
     Knowledge,
@@ -37,6 +41,7 @@ def check(chronicle: Chronicle, policies: Policies) -> Verdict:
                 if contact.permit is None or contact.permit.permit_id not in later
             ]
             _check_permit(entry, knowledge, before, policies.of(entry.data.policy).packs, findings)
+    breaches.check(chronicle, society, policies, findings)
     return findings.verdict()
 
 
@@ -52,7 +57,7 @@ def _check_permit(
             continue
         counted = [contact for contact in before if counts(cap, contact, knowledge)]
         for subject in _subjects(cap.per, permit):
-            same = [contact for contact in counted if subject is None or subject in _subjects_of(cap.per, contact)]
+            same = [contact for contact in counted if is_about(cap.per, contact, subject, permit.lender_id)]
             _check_windows(entry, cap, knowledge.zones(), same, findings)
 
 
@@ -65,34 +70,10 @@ def _check_windows(
             if not in_force(cap, date_of(day)):
                 continue
             most = max(
-                _count(same, range(first, first + cap.days), zone) for first in range(day - cap.days + 1, day + 1)
+                count_within(same, range(first, first + cap.days), zone) for first in range(day - cap.days + 1, day + 1)
             )
             what = f"{most} contacts were known in {cap.days} days in {zone}, rule {cap.rule.id} allows {cap.limit}"
             findings.require(that=most < cap.limit, where=entry.where, what=what)
-
-
-def _count(contacts: list[Contact], window: range, zone: str) -> int:
-    count = 0
-    for contact in contacts:
-        touched = days_between(*contact.instants(), zone)
-        count += touched.start < window.stop and window.start < touched.stop
-    return count
-
-
-def counts(cap: Cap, contact: Contact, knowledge: Knowledge) -> bool:
-    """Whether a contact counts for a cap: its channel, its class, what became of it, and who began it."""
-    if contact.channel not in cap.channels or contact.is_given_back():
-        return False
-    if contact.contact_class is not None and contact.contact_class in cap.exempt_classes:
-        return False
-    if cap.callback_exempt and knowledge.asked_to_be_called(contact.channel, contact.from_ms):
-        return False
-    told = {outcome.outcome for outcome in contact.outcomes}
-    if told.intersection(cap.not_counted):
-        return False
-    if cap.unit is Unit.CONVERSATION:
-        return Outcome.CONVERSATION in told
-    return not contact.inbound
 
 
 def _subjects(per: Per, permit: PermitGranted) -> Iterator[str | None]:
@@ -105,15 +86,3 @@ def _subjects(per: Per, permit: PermitGranted) -> Iterator[str | None]:
             yield from sorted({loan.loan_id for loan in permit.loans})
         case Per.CONTACT_POINT:
             yield permit.contact_point_id
-
-
-def _subjects_of(per: Per, contact: Contact) -> tuple[str | None, ...]:
-    match per:
-        case Per.PERSON:
-            return (None,)
-        case Per.LENDER:
-            return (contact.lender_id,)
-        case Per.LOAN:
-            return contact.loan_ids
-        case Per.CONTACT_POINT:
-            return (contact.point,)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from shared.contract.arrangements import HoldPlaced, PromiseMade
 from shared.contract.loans import InstalmentCancelled, LoanClosed
 from shared.contract.outcomes import Outcome, OutreachOutcome
-from shared.contract.outreach import PermitExpired, PermitGranted, PermittedLoan, PermitWithdrawn
+from shared.contract.outreach import PermitGranted, PermittedLoan
 from shared.contract.repayments import RepaymentReceived
 from shared.contract.requests import ContactClass, ContactRequested, ContactWithdrawn
 from shared.contract.ticks import BORROWER_CLOCK
@@ -23,6 +23,7 @@ from shared.contract.topics import RATE_LIMITER
 from shared.kernel.business_days import BusinessCalendar
 from shared.simulation.checkers.chronicle import Chronicle, Entry, Ticks
 from shared.simulation.checkers.ledger import Known, Ledger, Position, business_day
+from shared.simulation.checkers.person import permit_ends
 from shared.simulation.checkers.spool_rows import author
 from shared.simulation.checkers.verdict import Findings, Verdict
 
@@ -45,7 +46,8 @@ def check(chronicle: Chronicle, calendars: Mapping[str, BusinessCalendar] | None
     findings = Findings("P5", "pay to silence")
     ledger = Ledger(chronicle, calendars)
     asked = {entry.data.request_id: entry for entry in chronicle.of(ContactRequested)}
-    ends = _ends(chronicle)
+    ends = permit_ends(chronicle)
+    withdrawn = {entry.data.request_id: chronicle.known_at(entry.record) for entry in chronicle.of(ContactWithdrawn)}
     for entry in chronicle.of(PermitGranted):
         for loan in entry.data.loans if chronicle.judges(entry.data.valid_until_ms) else ():
             request = asked.get(loan.request_id)
@@ -57,6 +59,7 @@ def check(chronicle: Chronicle, calendars: Mapping[str, BusinessCalendar] | None
                 continue
             if chronicle.judges(entry.at):
                 reason = _gone(ledger.position(loan.loan_id, entry.at), request.data, entry.at)
+                reason = reason or _unasked(chronicle, entry, request, withdrawn.get(loan.request_id))
                 what = f"granted at {entry.at} for loan {loan.loan_id}: {reason}"
                 findings.require(that=reason is None, where=entry.where, what=what)
             facts = [
@@ -68,17 +71,18 @@ def check(chronicle: Chronicle, calendars: Mapping[str, BusinessCalendar] | None
     return findings.verdict()
 
 
-def _ends(chronicle: Chronicle) -> dict[str, int]:
-    """Return the tick at which each permit was withdrawn, expired, or known to be used."""
-    ends: dict[str, int] = {}
-    for entry in chronicle.of_each(PermitWithdrawn, PermitExpired):
-        permit_id = str(getattr(entry.data, "permit_id", ""))
-        ends[permit_id] = min(ends.get(permit_id, entry.at), entry.at)
-    for told in chronicle.of(OutreachOutcome):
-        known = chronicle.known_at(told.record)
-        if told.data.permit_id is not None and known is not None:
-            ends[told.data.permit_id] = min(ends.get(told.data.permit_id, known), known)
-    return ends
+def _unasked(
+    chronicle: Chronicle, permit: Entry[PermitGranted], request: Entry[ContactRequested], withdrawn: int | None
+) -> str | None:
+    """Return why a wish could not be granted at that tick whatever is owed; None: it could."""
+    if withdrawn is not None and withdrawn <= permit.at:
+        return "the request had been withdrawn"
+    tick = chronicle.tick_of(BORROWER_CLOCK, permit.record.partition, permit.at)
+    if tick is not None and request.source.removeprefix("/duecourse/") in tick.silent:
+        return "whoever asked was silent at that tick, and could not have told of a payment"
+    if not request.data.not_before_ms <= permit.data.valid_from_ms <= permit.data.valid_until_ms:
+        return "it began before the request made sense"
+    return None if permit.data.valid_until_ms <= request.data.not_after_ms else "it lasts longer than the request"
 
 
 def _check_while_open(

@@ -1,7 +1,8 @@
 """P6 fair record: nothing adverse without notice, waiting time and clearance, and no wrong that is known stays.
 
 Months are judged by a ledger of our own. A code may be milder than ours, never harsher; and as soon as a known fact
-makes ours milder than what was reported, the correction must be there at that same tick.
+makes ours milder than what was reported, the correction must be there at that same tick. But a month that cannot be
+reported as late is unknown, never good, and no month of a loan whose months are told is left out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from shared.contract.base import Rung
+from shared.contract.base import HoldReason, Rung
 from shared.contract.outcomes import Outcome, OutreachOutcome
 from shared.contract.outreach import ClearanceAnswered, PermitGranted
 from shared.contract.requests import (
@@ -25,7 +26,7 @@ from shared.contract.requests import (
     StageMove,
 )
 from shared.contract.topics import CREDIT_REPORT
-from shared.domain.reporting import Reporting, ReportingRules
+from shared.domain.reporting import Reporting, ReportingRules, next_month
 from shared.kernel.zones import DAY_MS
 from shared.simulation.checkers.chronicle import Chronicle, Entry
 from shared.simulation.checkers.ledger import Known, Ledger, Position
@@ -34,6 +35,7 @@ from shared.simulation.checkers.policies import Policies
 from shared.simulation.checkers.verdict import Findings, Verdict
 
 _TOLD: Final = (ReportAction.FILED, ReportAction.CORRECTED)
+_GOOD: Final = frozenset({"N", "*", "M", "D"})
 _SEVERITY: Final = {"1": 1, "2": 2, "3": 3, "4": 4, "5": 5, "6": 6, "7": 7, "B": 8}
 
 
@@ -59,9 +61,13 @@ def check(chronicle: Chronicle, policies: Policies) -> Verdict:
                 continue
             _check_adverse(entry, ledger, policies, evidence, findings)
             _check_holds(entry, evidence, society, findings)
+        elif entry.data.action in _TOLD and chronicle.judges(entry.at):
+            _check_good(entry, ledger, policies, findings)
     for loan_id, told in sorted(reports.items()):
         known = sorted({known.at for known in ledger.facts(loan_id) if _is_due(chronicle, known)})
         _check_corrections(loan_id, told, known, ledger, policies, findings)
+        if chronicle.judges(told[-1].at):
+            _check_gaps(told, ledger.position(loan_id, told[-1].at), findings)
     for raised in chronicle.of(StageChanged):
         restricted = raised.data.move is StageMove.RAISED and raised.data.rung is Rung.RESTRICTION
         if restricted and chronicle.judges(raised.at):
@@ -108,18 +114,56 @@ def _check_adverse(
 
     _check_notice(entry, rules, evidence, require)
     known, answer = evidence.clearances.get(report.clearance_id or "", (0, None))
-    cleared = answer is not None and answer.cleared and known <= entry.at and answer.loan_id == report.loan_id
-    require("there is no clearance", that=cleared)
+    about = answer is not None and (answer.loan_id, answer.purpose) == (report.loan_id, ClearancePurpose.ADVERSE_REPORT)
+    require("there is no clearance", that=answer is not None and about and answer.cleared and known <= entry.at)
     if not position.judged:
         return
     require("a hold on the loan is active", that=not position.held(entry.at))
     require("a fact about the loan is in doubt", that=not position.in_doubt(entry.at))
     days = position.days_past_due(day)
     require(f"by our ledger it was {days} days past due", that=_SEVERITY.get(report.code, 9) <= severity(days))
+    if report.code != "B":
+        grace_days = 0 if position.terms is None else position.terms.grace_days
+        require(f"{days} days past due are inside {grace_days} days of grace", that=days > grace_days)
+        found = {days, known_then.days_past_due(day)}
+        require(f"it says {report.days_past_due} days, our ledger {days}", that=report.days_past_due in found)
+    require("the borrower had died by then", that=not _has_died(position, day, rules))
     late = {name for due, name, _ in position.owed() if due < day}
     still = sum(amount for name, amount in position.unpaid().items() if name in late)
     closed = position.closed is not None and report.code != "B"
     require("everything late was paid before it was told", that=still > 0 and not closed)
+
+
+def _has_died(position: Position, day: date, rules: ReportingRules) -> bool:
+    """Whether a hold tells that the borrower had died when a month was closed: no late mark is made of it (T-32)."""
+    assert position.terms is not None
+    closed_ms = rules.cutoff_ms(f"{day:%Y-%m}", position.terms.accounting_zone)
+    return any(hold.reason is HoldReason.DECEASED for hold in position.holds_at(closed_ms))
+
+
+def _check_good(entry: Entry[ReportChanged], ledger: Ledger, policies: Policies, findings: Findings) -> None:
+    """Require that a month that is told as good was good: what could not be told as late is unknown."""
+    report = entry.data
+    position = ledger.position(report.loan_id, entry.at)
+    if report.code not in _GOOD or not position.judged or position.terms is None:
+        return
+    day = cutoff_date(_rules(position, policies.of(report.policy).reporting), report.month)
+    # A due date that was moved just before the month was first judged may count as moved, or as it had been.
+    months = (position, ledger.for_month(position, report.loan_id, entry.at, day))
+    days = min(one.days_past_due(day) for one in months)
+    what = f"{report.action} {report.month} {report.code}: by our ledger it was {days} days past due"
+    findings.require(that=days <= position.terms.grace_days, where=entry.where, what=what)
+
+
+def _check_gaps(told: list[Entry[ReportChanged]], position: Position, findings: Findings) -> None:
+    """Require that between the first and the last month that was told none is missing."""
+    months = {entry.data.month for entry in told}
+    filed = set() if position.boarded is None else {month.month for month in position.boarded.months_filed}
+    month, last = min(months), max(months)
+    while month < last:
+        month = next_month(month)
+        missing = month not in months and month not in filed
+        findings.require(that=not missing, where=told[-1].where, what=f"month {month} was never told")
 
 
 def _check_notice(
@@ -176,12 +220,13 @@ _ANSWERED: Final = (*_TOLD, ReportAction.WITHDRAWN)
 
 
 def _check_restriction(entry: Entry[StageChanged], evidence: _Evidence, findings: Findings) -> None:
+    """Require a clearance that was read at this very tick: later it would answer another question."""
     cleared = any(
-        known <= entry.at and answer.cleared and answer.purpose is ClearancePurpose.RESTRICTION
+        known == entry.at and answer.cleared and answer.purpose is ClearancePurpose.RESTRICTION
         for known, answer in evidence.clearances.values()
         if answer.loan_id == entry.data.loan_id
     )
-    findings.require(that=cleared, where=entry.where, what="a restriction without clearance")
+    findings.require(that=cleared, where=entry.where, what="a restriction without clearance at its tick")
 
 
 def _rules(position: Position, reporting: Reporting) -> ReportingRules:

@@ -1,6 +1,7 @@
 """P7 explained: each decision names its reason, the rules by id, the policy in force, and causes that exist.
 
-A rule that is said to block must do so: hours and caps on a person are looked at again by brute force.
+A rule that is said to block must do so: hours and caps on a person are looked at again by brute force. What is
+demanded must be owed to the last unit, a move on the ladder must rest on days, amounts and attempts that are true.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK
 from shared.contract.topics import RATE_LIMITER
 from shared.domain.packs import Cap, Hours, Packs, Per, Unit
 from shared.kernel.zones import MINUTE_MS
+from shared.simulation.checkers import demands, stages
 from shared.simulation.checkers.chronicle import Chronicle, Entry
+from shared.simulation.checkers.counting import counts
+from shared.simulation.checkers.ledger import Ledger
 from shared.simulation.checkers.local_time import local_moment
-from shared.simulation.checkers.p3_capped import counts
 from shared.simulation.checkers.p4_quiet import is_allowed
 from shared.simulation.checkers.person import Knowledge, Society, days_between, rules_for
 from shared.simulation.checkers.policies import Policies
@@ -76,6 +79,9 @@ def check(chronicle: Chronicle, policies: Policies) -> Verdict:
         elif request_id is not None and not isinstance(entry.data, ContactRequested):
             what = f"request {request_id} was never made"
             findings.require(that=request_id in requests, where=entry.where, what=what)
+    ledger = Ledger(chronicle, policies.calendars)
+    demands.check(chronicle, ledger, findings)
+    stages.check(chronicle, ledger, policies, findings)
     return findings.verdict()
 
 

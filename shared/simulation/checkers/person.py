@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
 from shared.contract.base import Channel, Event
-from shared.contract.outcomes import Direction, Outcome, OutreachOutcome
-from shared.contract.outreach import PermitGranted
+from shared.contract.outcomes import OUTCOMES, Direction, Outcome, OutreachOutcome
+from shared.contract.outreach import PermitExpired, PermitGranted, PermitWithdrawn
 from shared.contract.people import (
+    BORROWERS,
     BorrowerCeased,
     BorrowerConsented,
     BorrowerHoldLifted,
@@ -21,10 +22,11 @@ from shared.contract.people import (
     ConsentPurpose,
 )
 from shared.contract.requests import ContactClass
+from shared.contract.topics import DEAD_LETTERS
 from shared.domain.packs import EVERYBODY, Cap, Hours, Packs
 from shared.kernel.zones import DAY_MS
 from shared.simulation.checkers.chronicle import Chronicle, Entry
-from shared.simulation.checkers.ledger import buried_coordinates
+from shared.simulation.checkers.ledger import DOUBT_MS, buried_coordinates
 from shared.simulation.checkers.local_time import local_moment
 
 PERSON_FACTS: Final = (
@@ -90,24 +92,28 @@ class Knowledge:
 
     def is_refused(self, channel: Channel, point: str) -> bool:
         """Whether the person closed the channel or the point and has not consented to it since."""
-        return any(not self._has_consented(channel, point, given) for given in self._refusals(channel, point))
+        refusals = self._refusals(channel, point)
+        return any(not self._has_consented(channel, named, point, given) for named, given in refusals)
 
-    def _refusals(self, channel: Channel, point: str) -> Iterator[int]:
+    def _refusals(self, channel: Channel, point: str) -> Iterator[tuple[str | None, int]]:
+        """Yield, of each refusal, the point that it names (None: none) and when it was given."""
         for fact in self.facts:
             if isinstance(fact, BorrowerOptedOut):
                 if fact.channel in {None, channel} and fact.contact_point_id in {None, point}:
-                    yield fact.given_ms
+                    yield fact.contact_point_id, fact.given_ms
             elif isinstance(fact, OutreachOutcome) and fact.contact_point_id in {None, point}:
                 stopped = fact.outcome is Outcome.STOP and fact.channel is channel
-                if stopped or (fact.outcome is Outcome.WRONG_NUMBER and fact.contact_point_id is not None):
-                    yield fact.occurred_ms
+                wrong = fact.outcome is Outcome.WRONG_NUMBER
+                if stopped or (wrong and (fact.contact_point_id is not None or fact.channel is channel)):
+                    yield fact.contact_point_id, fact.occurred_ms
 
-    def _has_consented(self, channel: Channel, point: str, since: int) -> bool:
+    def _has_consented(self, channel: Channel, named: str | None, point: str, since: int) -> bool:
+        """Whether a later yes reaches so far: to a point that was refused by name only one that names it."""
         return any(
             isinstance(fact, BorrowerConsented)
             and fact.channel is channel
-            and fact.contact_point_id in {None, point}
-            and fact.given_ms >= since
+            and (fact.contact_point_id == point or (named is None and fact.contact_point_id is None))
+            and fact.given_ms > since
             for fact in self.facts
         )
 
@@ -146,22 +152,56 @@ class Society:
     """All persons' facts, permits and contacts, with the ticks at which the gate applied or decided them."""
 
     def __init__(self, chronicle: Chronicle) -> None:
+        self.permits: dict[str, list[Entry[PermitGranted]]] = defaultdict(list)
+        points: dict[str, str] = {}
+        for granted in chronicle.of(PermitGranted):
+            self.permits[granted.data.borrower_id].append(granted)
+            points[granted.data.permit_id] = granted.data.contact_point_id
         buried = buried_coordinates(chronicle)
         self._facts: dict[str, list[tuple[int, Event]]] = defaultdict(list)
+        self._partitions: dict[str, int] = {}
+        self._replayed: dict[str, int] = {}
         for entry in chronicle.of_each(*PERSON_FACTS):
             at = chronicle.known_at(entry.record)
             alive = entry.record.coordinates not in buried and chronicle.is_home(entry.record)
             if at is not None and alive:
-                self._facts[str(entry.record.key, "utf-8")].append((at, entry.data))  # type: ignore[arg-type]
+                fact = _at_its_point(entry.data, points)
+                name = str(entry.record.key, "utf-8")  # type: ignore[arg-type]
+                self._facts[name].append((at, fact))
+                self._partitions[name] = entry.record.partition
+                if entry.replaces is not None:
+                    self._replayed[entry.replaces] = min(at, self._replayed.get(entry.replaces, at))
         for facts in self._facts.values():
             facts.sort(key=lambda fact: fact[0])
-        self.permits: dict[str, list[Entry[PermitGranted]]] = defaultdict(list)
-        for entry in chronicle.of(PermitGranted):
-            self.permits[entry.data.borrower_id].append(entry)
+        self._doubts = _doubts(chronicle)
 
     def known(self, borrower_id: str, at: int) -> Knowledge:
         """Return what was known of a person at a tick of the gate."""
         return Knowledge(at, tuple(fact for when, fact in self._facts.get(borrower_id, ()) if when <= at))
+
+    def people(self) -> Iterator[str]:
+        """Yield the ids of all persons of whom anything was told, in order."""
+        yield from sorted(self._facts)
+
+    def told(self, borrower_id: str) -> list[int]:
+        """Return the ticks at which outcomes of contacts with a person became known."""
+        facts = self._facts.get(borrower_id, ())
+        return sorted({when for when, fact in facts if isinstance(fact, OutreachOutcome)})
+
+    def partition_of(self, borrower_id: str) -> int:
+        """Return the partition on which the facts about a person lie."""
+        return self._partitions[borrower_id]
+
+    def news(self, borrower_id: str, after: int, before: int) -> list[int]:
+        """Return the ticks between two instants, both excluded, at which something about a person became known."""
+        return sorted({when for when, _ in self._facts.get(borrower_id, ()) if after < when < before})
+
+    def in_doubt(self, borrower_id: str, at: int) -> bool:
+        """Whether a record about the person that nobody could read came within the last 72 hours (decision 11)."""
+        return any(
+            since <= at < min(since + DOUBT_MS, self._replayed.get(place, at + 1))
+            for place, since in self._doubts.get(borrower_id, {}).items()
+        )
 
     def contacts(self, knowledge: Knowledge, borrower_id: str) -> list[Contact]:
         """Return every contact that counted at that tick: permits granted until then, and contacts of others."""
@@ -175,6 +215,40 @@ class Society:
                 about = (outcome.channel, outcome.occurred_ms, outcome.contact_point_id, outcome.lender_id)
                 others[(*about, outcome.direction)].append(outcome)
         return found + [_foreign(told) for told in others.values()]
+
+
+def _at_its_point(fact: Event, points: Mapping[str, str]) -> Event:
+    """Return an outcome that names no contact point with that of its permit; every other fact as it is."""
+    if not isinstance(fact, OutreachOutcome) or fact.contact_point_id is not None:
+        return fact
+    point = points.get(fact.permit_id or "")
+    return fact if point is None else fact.model_copy(update={"contact_point_id": point})
+
+
+def _doubts(chronicle: Chronicle) -> dict[str, dict[str, int]]:
+    """Return, by person, the dead letters that may hide a refusal, a hold or a STOP, with the tick that buried each."""
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for topic, records in chronicle.topics():
+        for record in records if topic == DEAD_LETTERS else ():
+            headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+            place = (record.key or b"").decode(errors="replace")
+            told = place.startswith((f"{BORROWERS}/", f"{OUTCOMES}/"))
+            if told and headers.get("duecourse-reason") != "misrouted_key" and "duecourse-key" in headers:
+                found[headers["duecourse-key"]][place] = int(headers["duecourse-at"])
+    return found
+
+
+def permit_ends(chronicle: Chronicle) -> dict[str, int]:
+    """Return the tick at which each permit was withdrawn, expired, or known to be used."""
+    ends: dict[str, int] = {}
+    for entry in chronicle.of_each(PermitWithdrawn, PermitExpired):
+        permit_id = str(getattr(entry.data, "permit_id", ""))
+        ends[permit_id] = min(ends.get(permit_id, entry.at), entry.at)
+    for told in chronicle.of(OutreachOutcome):
+        known = chronicle.known_at(told.record)
+        if told.data.permit_id is not None and known is not None:
+            ends[told.data.permit_id] = min(ends.get(told.data.permit_id, known), known)
+    return ends
 
 
 def _unique(outcomes: Iterator[Event]) -> list[OutreachOutcome]:

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from shared.contract.ticks import BORROWER_CLOCK
 from shared.domain.policy import Policy
 from shared.kernel.business_days import BusinessCalendar
+from shared.simulation.checkers.chronicle import Chronicle
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,11 @@ class Policies:
     def of(self, named: str) -> Policy:
         """Return the policy of that hash."""
         return self.known.get(named) or next(iter(self.known.values()))
+
+    def at(self, chronicle: Chronicle, partition: int, at: int) -> Policy:
+        """Return the policy that a tick of the gate names."""
+        tick = chronicle.tick_of(BORROWER_CLOCK, partition, at)
+        return self.of("" if tick is None else tick.policy)
 
     def __iter__(self) -> Iterator[Policy]:
         """Every policy."""

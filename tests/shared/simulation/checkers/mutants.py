@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,29 +32,13 @@ from shared.kernel.step import Emit, Step
 from shared.kernel.zones import DAY_MS
 from shared.simulation.service import Instance
 from tests.shared.simulation.checkers import broken_shells as shells
-from tests.shared.simulation.stage import PROCESSORS, play
+from tests.shared.simulation.checkers.mutant import Build, Mutant
+from tests.shared.simulation.checkers.patched_cores import PATCHED
+from tests.shared.simulation.stage import PROCESSORS
 
 PAGE: Final = Path(__file__).parents[4] / "docs" / "reliability" / "mutants.md"
 COMMAND: Final = "python -m tests.shared.simulation.checkers.mutants"
 Rewrite = Callable[[Event], Event | None]
-Build = tuple[Processor[Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A mistake: the promise that it breaks, and the world in which it is seen."""
-
-    title: str
-    promise: str
-    processors: Build = PROCESSORS
-    shell: type[Instance] = Instance
-    loans: int = 14
-    days: int = 26
-
-    def caught_by(self) -> tuple[str, ...]:
-        """Play it, and return the promises whose checkers found violations."""
-        played = play(loans=self.loans, days=self.days, processors=self.processors, instance=self.shell)
-        return tuple(sorted(played.broken()))
 
 
 # --- how a build is broken
@@ -276,6 +260,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant("the order of what is said is unstable", "P8", _sometimes_reversed()),
     Mutant("one worker of two runs another build", "P8", shell=shells.OtherBuild),
     Mutant("two outputs change places", "P8", shell=shells.ChangesPlaces),
+    *PATCHED,
 )
 
 

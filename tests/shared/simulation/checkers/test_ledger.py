@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.contract.base import Amounts, Component, Event
+from shared.contract.arrangements import HoldLifted, HoldPlaced
+from shared.contract.base import Amounts, Component, Event, HoldReason
 from shared.contract.loans import (
     BoardedInstalment,
     ChargeAssessed,
@@ -24,10 +25,12 @@ from shared.contract.loans import (
 from shared.contract.repayments import RepaymentReceived, RepaymentReversed, ReversalReason
 from shared.domain.delinquency import Basis, assess
 from shared.domain.loan_facts import apply
+from shared.kernel.zones import HOUR_MS, start_of_day
 from shared.simulation.checkers.ledger import Position, business_day
 from tests.shared.simulation.stage import policy
 
 FIRST = date(2024, 2, 1)
+FIRST_MS = start_of_day(FIRST, "Asia/Shanghai")
 TERMS = LoanTerms(
     lender_id="lender",
     obligors=(Obligor(borrower_id="ann", role=Role.BORROWER),),
@@ -156,6 +159,40 @@ def test_what_is_unpaid_agrees_with_the_domain(told: list[Event]) -> None:
     assert loan is not None
     rows = assess(loan, FIRST + timedelta(days=200), Basis.CONTACT).rows
     assert position.unpaid() == {row.instalment_id: row.unpaid_minor for row in rows}
+
+
+@st.composite
+def holds(draw: st.DrawFn) -> list[Event]:
+    """Up to three holds on the loan, some of them lifted, before or after they would end."""
+    found: list[Event] = []
+    for number in range(draw(st.integers(0, 3))):
+        from_ms = FIRST_MS + draw(st.integers(0, 80 * 24)) * HOUR_MS
+        lasts = draw(st.one_of(st.none(), st.integers(1, 30 * 24)))
+        until = None if lasts is None else from_ms + lasts * HOUR_MS
+        found.append(
+            HoldPlaced(loan_id="loan", hold_id=f"h{number}", reason=HoldReason.DISPUTE, from_ms=from_ms, until_ms=until)
+        )
+        if draw(st.booleans()):
+            lifted = from_ms + draw(st.integers(0, 40 * 24)) * HOUR_MS
+            found.append(HoldLifted(loan_id="loan", hold_id=f"h{number}", lifted_ms=lifted))
+    return found
+
+
+@given(facts(), holds(), days)
+@settings(max_examples=300, deadline=None)
+def test_what_may_be_demanded_today_agrees_with_the_domain(told: list[Event], held: list[Event], on: date) -> None:
+    """Both ledgers find the same overdue instalments, the same days, and the same days paused by holds."""
+    position, loan = Position(), None
+    for number, event in enumerate([*told, *held]):
+        position.take(event)
+        loan = apply(loan, "loan", event, f"f{number}", 0).loan
+    assert loan is not None
+    view = assess(loan, on, Basis.CONTACT)
+    assert [amount for _, _, amount in position.overdue(on)] == [row.unpaid_minor for row in view.rows_overdue]
+    since = position.late_since(on)
+    assert since == view.oldest_unpaid_due_date
+    if since is not None:
+        assert max(0, (on - since).days - position.paused_days(since, on)) == view.treatment_days
 
 
 def test_an_accounting_day_begins_at_its_cutoff() -> None:
