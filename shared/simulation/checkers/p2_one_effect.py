@@ -99,7 +99,7 @@ def _check_wishes(chronicle: Chronicle, findings: Findings) -> None:
     unused: dict[str, list[int]] = defaultdict(list)
     for told in chronicle.of(OutreachOutcome):
         known = chronicle.known_at(told.record)
-        if told.data.permit_id is not None and known is not None:
+        if told.data.permit_id is not None and known is not None and chronicle.is_home(told.record):
             into = unused if told.data.outcome is Outcome.NOT_ATTEMPTED else made
             into[told.data.permit_id].append(known)
     permits: dict[tuple[str, str], list[Entry[PermitGranted]]] = defaultdict(list)
