@@ -16,7 +16,7 @@ from typing import Final
 
 from shared.contract.base import HoldReason, Rung
 from shared.contract.outcomes import Outcome, OutreachOutcome
-from shared.contract.outreach import ClearanceAnswered, PermitGranted
+from shared.contract.outreach import ClearanceAnswered, ContactOutcome, PermitGranted
 from shared.contract.requests import (
     ClearancePurpose,
     ContactClass,
@@ -46,6 +46,8 @@ class _Evidence:
     notices: dict[str, Entry[PermitGranted]]
     outcomes: dict[str, list[tuple[int, OutreachOutcome]]]
     clearances: dict[str, tuple[int, ClearanceAnswered]]
+    passed_on: dict[tuple[str | None, str, Outcome], int | None]
+    """When stage 1 read what the gate passed on about a permit and a loan; None: not yet."""
 
 
 def check(chronicle: Chronicle, policies: Policies) -> Verdict:
@@ -97,7 +99,11 @@ def _evidence(chronicle: Chronicle) -> _Evidence:
         known = chronicle.known_at(answer.record)
         if known is not None:
             clearances[answer.data.clearance_id] = (known, answer.data)
-    return _Evidence(notices, outcomes, clearances)
+    passed_on = {
+        (entry.data.permit_id, entry.data.loan_id, entry.data.outcome): chronicle.known_at(entry.record)
+        for entry in chronicle.of(ContactOutcome)
+    }
+    return _Evidence(notices, outcomes, clearances, passed_on)
 
 
 def _check_adverse(
@@ -179,8 +185,14 @@ def _check_notice(
     require("no attempt of the notice is known", that=bool(attempts))
     waited = min((entry.at - at for at in attempts), default=0)
     require("the waiting time has not passed", that=waited >= rules.waiting_days * DAY_MS)
-    lost = any(outcome.outcome in {Outcome.BOUNCED, Outcome.WRONG_NUMBER} for outcome in known)
-    require("the notice bounced", that=not lost)
+    lost = [outcome for outcome in known if outcome.outcome in {Outcome.BOUNCED, Outcome.WRONG_NUMBER}]
+    require("the notice bounced", that=not any(_was_heard(outcome, entry, evidence) for outcome in lost))
+
+
+def _was_heard(outcome: OutreachOutcome, entry: Entry[ReportChanged], evidence: _Evidence) -> bool:
+    """Whether stage 1 knew what the gate knows: it hears it a tick later, unless the gate never passed it on."""
+    read_at = evidence.passed_on.get((outcome.permit_id, entry.data.loan_id, outcome.outcome), entry.at)
+    return read_at is not None and read_at <= entry.at
 
 
 def _check_holds(entry: Entry[ReportChanged], evidence: _Evidence, society: Society, findings: Findings) -> None:
