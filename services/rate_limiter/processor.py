@@ -13,8 +13,11 @@ from shared.contract.requests import CREDIT_REPORTS, ESCALATIONS, REMINDERS
 from shared.contract.ticks import BORROWER_CLOCK
 from shared.contract.topics import RATE_LIMITER
 from shared.engine.processor import Processor
+from shared.engine.state import Upgrade
 
 _READS: Final = (BORROWERS, OUTCOMES, REMINDERS, ESCALATIONS, CREDIT_REPORTS)
+_UPGRADES: Final = (Upgrade(Borrower, lambda former: former),)
+"""Format 2 remembers what an answered wish replaced; what format 1 holds reads as nothing replaced."""
 
 PROCESSOR: Final = Processor(
     name=RATE_LIMITER,
@@ -24,4 +27,5 @@ PROCESSOR: Final = Processor(
     owns=_READS,
     state=Borrower,
     decide=decide,
+    upgrades=_UPGRADES,
 )
