@@ -167,6 +167,7 @@ async def test_a_silent_pair_is_named_deferred_and_comes_back(make_house):
         clock = house.clock(patience_ms=2_500)
         await house.wait(lambda: _works(still), 40)
         await house.wait_for_tick(await house.newest_tick() + 500)
+        its_own = {f"reminder/{partition}" for partition in still.lines("partitions at work")[-1]["partitions"]}
         still.popen.send_signal(signal.SIGSTOP)
         await house.feed(100)
         await asyncio.sleep(5)
@@ -175,7 +176,6 @@ async def test_a_silent_pair_is_named_deferred_and_comes_back(make_house):
         await asyncio.sleep(2)
         clock.kill()
         ticks = sorted(await ticks_of(house, BORROWER_CLOCK), key=lambda tick: tick.at)
-        its_own = {f"reminder/{partition}" for partition in still.lines("partitions at work")[-1]["partitions"]}
         assert len(its_own) < house.settings.loan_partitions
         assert its_own in [set(tick.silent) for tick in ticks], "its pairs were silent, and those of no other"
         assert ticks[-1].silent == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ def command(seed: int, loans: int, days: int, directory: Path) -> None:
 
     Exit code 1 when a promise was broken or one of the twelve stories did not end as told.
     """
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     script, console = Script(seed, loans, days), Console()
     setting = script.setting
     screen = Screen(console, setting.start_ms, setting.step_ms, script.steps)
