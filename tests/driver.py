@@ -91,7 +91,7 @@ class Driver(Generic[S]):
             verdicts.append(Verdict.DEAD if step.dead is not None else step.verdict)
             dead.extend([step.dead] if step.dead is not None else [])
         events, skips = self._wake(at, tuple(silent), tuple(switches))
-        codec = StateCodec(self.processor.state)
+        codec = StateCodec(self.processor.state, self.processor.upgrades)
         if self.state is not None:
             restored, wake_at = codec.decode(codec.encode(self.state, self.wake_at))
             assert restored == self.state, "the store would give back another state"

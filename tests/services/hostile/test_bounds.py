@@ -132,7 +132,7 @@ def test_the_table_of_bounds_names_nothing_else():
 
 def assert_bounded(processor, values):
     """Look at every list in every state that was written."""
-    codec, most = StateCodec(processor.state), Counter()
+    codec, most = StateCodec(processor.state, processor.upgrades), Counter()
     for value in values:
         for name, length in longest(codec.decode(value)[0]).items():
             most[name] = max(most[name], length)
@@ -209,7 +209,7 @@ def test_a_no_is_heard_though_no_contact_can_be_kept_any_more():
     }
     flood += facts_of(kind, key, 1, lambda _: last, start=300)
     harness, dead = run(processor, logs_of(processor, OUTCOMES, flood))
-    state, _ = StateCodec(processor.state).decode(harness.store.get(b"s" + key.encode()))
+    state, _ = StateCodec(processor.state, processor.upgrades).decode(harness.store.get(b"s" + key.encode()))
     assert dead["bound_exceeded"] > 100
     assert [(refusal.channel, refusal.point) for refusal in state.refusals][-1][1] == "c"
 

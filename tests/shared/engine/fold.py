@@ -77,7 +77,7 @@ class _Fold:
         self.quarantined = {(q.topic, q.partition, q.offset) for q in quarantined if q.key is None}
         self.asleep = {(q.partition, q.offset, q.key): q.hours for q in quarantined if q.key is not None}
         self.aside: dict[str, tuple[int, str]] = {}
-        self.codec: Any = StateCodec(processor.state)
+        self.codec: Any = StateCodec(processor.state, processor.upgrades)
         self.processor, self.topology, self.partition, self.logs, self.born = (
             processor,
             topology,

@@ -90,7 +90,7 @@ async def test_whatever_was_said_is_dropped_and_the_rest_is_said_once(processor,
     ours, logs, transactions = lived(processor, seed)
     every = said_in(transactions)
     whole = fold(processor, ours.topology, PARTITION, logs, policies={POLICY: None})
-    codec = StateCodec(processor.state)
+    codec = StateCodec(processor.state, processor.upgrades)
     wanted = {key: codec.encode(state, whole.wakes.get(key)) for key, state in whole.states.items()}
     dropped = 0
     for count in range(0, len(transactions) + 1, 3):
