@@ -52,9 +52,14 @@ def given_security() -> Security:
     return security
 
 
+def quiet_client() -> None:
+    """Keep what Kafka's client says about its own retries off a terminal: commands say themselves what went wrong."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
 def talk(broker: str, prefix: str, work: Callable[[Deployment], Coroutine[Any, Any, T]]) -> T:
     """Run a command's work against a deployment; a missing broker or topic is the user's to put right."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    quiet_client()
     deployment = Deployment(broker, prefix, given_security())
     with told_to_the_user(deployment.access):
         return asyncio.run(work(deployment))

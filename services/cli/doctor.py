@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import click
 
-from services.cli.broker import told_to_the_user
+from services.cli.broker import quiet_client, told_to_the_user
 from services.cli.deployment_options import deployment_options, stamped_settings
 from services.cli.errors import UserError
 from shared.domain.policy import load_policy
@@ -36,7 +35,7 @@ def command(folders: tuple[Path, ...], import_records: int, rate: float, **given
 
     Exit code 1 when something must be done.
     """
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    quiet_client()
     settings = stamped_settings(**given, build=version("duecourse"))
     try:
         policies = [load_policy(folder).hash for folder in (None, *folders)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Final
 import click
 from rich.console import Console
 
+from services.cli.broker import quiet_client
 from services.cli.demo.page import Page, Run, story_lines
 from services.cli.demo.progress import Screen
 from services.cli.demo.script import Script
@@ -53,7 +53,7 @@ def command(seed: int, loans: int, days: int, directory: Path) -> None:
 
     Exit code 1 when a promise was broken or one of the twelve stories did not end as told.
     """
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    quiet_client()
     script, console = Script(seed, loans, days), Console()
     setting = script.setting
     screen = Screen(console, setting.start_ms, setting.step_ms, script.steps)
