@@ -1,6 +1,7 @@
 """Simulators for the toy house: a lender that publishes at each tick, and a gateway that reports what it was permitted.
 
-`python -m tests.kafka.toy_lender lender|gateway`.
+`python -m tests.kafka.toy_lender lender|gateway`. With `TOY_TWICE` set the lender says everything twice, as after a
+crash between what it published and its answer.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ async def lender() -> None:
     async with Participant(settings_from(os.environ), "lender", LOAN_CLOCK) as part:
         async for moment in part.moments():
             number = (moment.at - START_MS) // HOUR_MS
-            for i in range(8):
+            for i in (*range(8), *range(8)) if "TOY_TWICE" in os.environ else range(8):
                 loan = f"L{(number * 7 + i * 13) % 60}"
                 topic, record = (DUE_DATES, due(loan, number)) if i % 2 else (REPAYMENTS, repayment(loan, number))
                 await part.publish(topic, *record)

@@ -35,7 +35,10 @@ CRASHING_WAKE_MINOR = 667
 
 @dataclass(frozen=True, slots=True)
 class ToyLoan:
-    """What the toy loan service keeps: what is open, how often it asked, and the ids it has seen."""
+    """What the toy loan service keeps: what is open, how often it asked, the ids it has seen, and when it looks again.
+
+    When it looks again is kept, because a fact that is told twice must leave that where it was.
+    """
 
     borrower: str = ""
     open_minor: int = 0
@@ -43,17 +46,23 @@ class ToyLoan:
     doubted: int = 0
     answered: int = 0
     seen: tuple[str, ...] = ()
+    next_ms: int | None = None
 
 
 def decide_loan(state: ToyLoan | None, key: str, given: Input, now: int, policy: object) -> Step[ToyLoan]:
     """Ask again and again while money is open, and once more when it is paid."""
+    step = _decided(state, key, given, now)
+    return step if step.state is None else replace(step, state=replace(step.state, next_ms=step.wake_at))
+
+
+def _decided(state: ToyLoan | None, key: str, given: Input, now: int) -> Step[ToyLoan]:
     loan = state or ToyLoan()
     match given:
         case Unreadable():
             return Step(replace(loan, doubted=loan.doubted + 1), wake_at=now)
         case Fact(data=InstalmentScheduled() as due):
             if due.instalment_id in loan.seen:
-                return Step(state, wake_at=_next(loan, now), verdict=Verdict.DUPLICATE)
+                return Step(loan, wake_at=loan.next_ms, verdict=Verdict.DUPLICATE)
             if due.amounts.total_minor == CRASHING_MINOR:
                 raise ZeroDivisionError("a fact that this build cannot bear")
             if due.amounts.total_minor == 13:
@@ -67,7 +76,7 @@ def decide_loan(state: ToyLoan | None, key: str, given: Input, now: int, policy:
             return Step(changed, wake_at=now + (due.revision * HOUR_MS))
         case Fact(data=RepaymentReceived() as payment):
             if payment.payment_id in loan.seen:
-                return Step(state, wake_at=_next(loan, now), verdict=Verdict.DUPLICATE)
+                return Step(loan, wake_at=loan.next_ms, verdict=Verdict.DUPLICATE)
             left = max(0, loan.open_minor - payment.amount_minor)
             return Step(replace(loan, open_minor=left, seen=(*loan.seen, payment.payment_id)[-8:]), wake_at=now)
         case Fact(data=ClearanceAnswered()):
