@@ -23,13 +23,16 @@ from shared.contract.people import BorrowerProfile, ContactPoint
 from shared.contract.repayments import REPAYMENTS, RepaymentReceived, RepaymentReversed, ReversalReason
 from shared.contract.ticks import BORROWER_CLOCK
 from shared.contract.topics import CLOCK, SERVICES
+from shared.domain.policy import default_directory
 from shared.kernel.ids import derive_id
 from shared.runtime.local_kafka.process import dying_with_starter
 from shared.runtime.participant import Participant
-from shared.runtime.records import Deployment, Publisher, publisher
+from shared.runtime.records import Deployment, publisher
 from shared.runtime.settings import Settings
 from shared.runtime.system_clock import now_ms
 from shared.simulation.desk import publication
+from shared.simulation.log import Publication
+from tests.drills.voice import Voice
 
 PLACES = (
     ("America/New_York", "US-NY", "USD"),
@@ -98,13 +101,14 @@ class House:
     settings: Settings
     folder: Path
     first_port: int = HEALTH_PORT
+    policy: Path = field(default_factory=lambda: Path(str(default_directory())))
     members: dict[str, Member] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
 
     def add(self, name: str, *arguments: str) -> Member:
         """Name a process; it is started by `start`."""
         port = self.first_port + len(self.members)
-        where = ["--broker", self.settings.broker, "--prefix", self.settings.prefix]
+        where = ["--broker", self.settings.broker, "--prefix", self.settings.prefix, "--policy", str(self.policy)]
         member = Member(
             name, [*arguments, *where, "--health", f"127.0.0.1:{port}"], self.folder / "disks" / name,
             self.folder / f"{name}.log", port,
@@ -158,20 +162,24 @@ class Lenders:
         self._random = Random(seed)
         self._number = 0
         self._unpaid: list[tuple[str, int, str]] = []
+        self._unsaid: list[Publication] = []
         self._run = f"{os.getpid()}"
 
     async def run(self, *, first: int, per_second: float) -> None:
-        """Publish `first` loans at once, then go on for ever."""
-        async with publisher(self._deployment) as sender:
-            for _ in range(first):
-                await self._loan(sender)
+        """Publish `first` loans at once, then go on for ever; what could not be said is said first the next time."""
+        for _ in range(first):
+            self._lend()
+        async with Voice(self._deployment) as voice:
             while True:
-                await self._loan(sender)
-                if self._unpaid and self._random.random() < 0.9:
-                    await self._pay(sender)
+                if not self._unsaid:
+                    self._lend()
+                    if self._unpaid and self._random.random() < 0.9:
+                        self._pay()
+                await voice.say(self._unsaid)
+                self._unsaid.clear()
                 await asyncio.sleep(1 / per_second)
 
-    async def _loan(self, sender: Publisher) -> None:
+    def _lend(self) -> None:
         self._number += 1
         roll = self._random
         loan, person = f"l{self._run}-{self._number}", f"b{self._run}-{self._number // 2}"
@@ -184,39 +192,35 @@ class Lenders:
             lender_id="acme", obligors=(Obligor(borrower_id=person, role=Role.BORROWER),), currency=currency,
             product="term", accounting_zone=zone, jurisdiction=jurisdiction,
         )  # fmt: skip
-        await self._say(
-            sender,
+        self._say(
             BorrowerProfile(
                 borrower_id=person, revision=1, zones=(zone,), jurisdictions=(jurisdiction,), contact_points=(point,)
             ),
         )
-        await self._say(sender, LoanOpened(loan_id=loan, terms=terms))
+        self._say(LoanOpened(loan_id=loan, terms=terms))
         amounts = Amounts(principal_minor=amount, interest_minor=0, fee_minor=0, penalty_minor=0)
-        await self._say(
-            sender,
+        self._say(
             InstalmentScheduled(loan_id=loan, instalment_id=f"{loan}-i", due_date=due, amounts=amounts),
         )
         self._unpaid.append((loan, amount, currency))
         self._unpaid = self._unpaid[-200:]
 
-    async def _pay(self, sender: Publisher) -> None:
+    def _pay(self) -> None:
         loan, amount, currency = self._unpaid.pop(self._random.randrange(len(self._unpaid)))
         paid = RepaymentReceived(
             loan_id=loan, payment_id=f"{loan}-p", amount_minor=amount, currency=currency,
             value_date=datetime.now(UTC).date(),
         )  # fmt: skip
-        await self._say(sender, paid)
+        self._say(paid)
         if self._random.random() < 0.1:
             day = datetime.now(UTC).date()
             back = RepaymentReversed(
                 loan_id=loan, payment_id=f"{loan}-p", reversed_on=day, reason=ReversalReason.RETURNED
             )
-            await self._say(sender, back)
+            self._say(back)
 
-    async def _say(self, sender: Publisher, event: Event) -> None:
-        said = publication(event, derive_id("drill", event.TYPE, repr(event)), "/lenders/drill", now_ms())
-        assert said.key is not None
-        await sender.send(said.topic, said.key, said.value, said.headers)
+    def _say(self, event: Event) -> None:
+        self._unsaid.append(publication(event, derive_id("drill", event.TYPE, repr(event)), "/lenders/drill", now_ms()))
 
 
 async def gateways(settings: Settings) -> None:
