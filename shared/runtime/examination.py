@@ -18,7 +18,7 @@ from shared.contract.topics import LOAN_SERVICES, RATE_LIMITER, SERVICES, TOPICS
 from shared.runtime.broker_release import releases
 from shared.runtime.clock_log import ClockTail
 from shared.runtime.kafka_clients import new_admin
-from shared.runtime.kafka_offsets import GroupProgress, LogEnds
+from shared.runtime.kafka_offsets import GroupProgress, GroupUnanswered, LogEnds
 from shared.runtime.settings import Settings
 from shared.runtime.system_clock import now_ms
 from shared.runtime.topics import TopicAdmin, specs
@@ -34,6 +34,7 @@ DISK_FREE_MIN: Final = 0.1
 RELEASES_TRIED: Final = ("4.1", "4.2")
 """Whose brokers kept the markers of decided transactions when they were killed; all tests run on 4.2.1."""
 RELEASE_THAT_LOSES: Final = "4.3"
+COORDINATOR_SILENT: Final = "look whether all brokers are up, then ask again: one of them keeps what the group reported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,16 +182,17 @@ class Examination:
             return Finding("transactions", f"hidden for {HANGING_SECONDS:.0f} s and more: {', '.join(hanging)}", advice)
         return Finding("transactions", "none hangs")
 
-    async def _progress(self, service: str) -> Mapping[int, int]:
-        clock = LOAN_CLOCK if service in LOAN_SERVICES else BORROWER_CLOCK
+    async def _progress(self, service: str, clock: str) -> Mapping[int, int]:
         count = self._settings.topology.partitions[clock]
         async with GroupProgress(self._settings.access) as groups:
-            found = await groups.of(self._settings.group(service), self._settings.topic(clock), count)
-        return found or {}
+            return await groups.insist(self._settings.group(service), self._settings.topic(clock), count)
 
     async def _service(self, service: str) -> Finding:
         clock = BORROWER_CLOCK if service == RATE_LIMITER else LOAN_CLOCK
-        progress = await self._progress(service)
+        try:
+            progress = await self._progress(service, clock)
+        except GroupUnanswered as error:
+            return Finding(service, f"how far it is, nobody says: {error}", COORDINATOR_SILENT)
         newest = {p: tick.at for (topic, p), tick in self._newest.items() if topic == clock}
         start = f"start it: `duecourse run {service}`; its log and `/readyz` say what it waits for"
         silent = [p for p, at in sorted(newest.items()) if at - progress.get(p, 0) > BEHIND_MS]
@@ -202,6 +204,12 @@ class Examination:
         return Finding(service, f"has applied the newest ticks on {len(progress)} partitions")
 
     async def _lag(self) -> Finding:
+        try:
+            return await self._measured_lag()
+        except GroupUnanswered as error:
+            return Finding("lag", f"how much waits, nobody says: {error}", COORDINATOR_SILENT)
+
+    async def _measured_lag(self) -> Finding:
         """Measure how fast facts are applied while any wait, and say how long the silence of what waits will last."""
         before = {service: await self._waiting(service) for service in SERVICES}
         slowest = max(before, key=lambda service: before[service])
@@ -235,11 +243,11 @@ class Examination:
         reads = [topic.name for topic in TOPICS.values() if service in topic.readers and topic.writers != ("clock",)]
         counts = self._settings.topology.partitions
         places = [(self._settings.topic(topic), p) for topic in reads for p in range(counts[topic])]
-        async with self._admin() as admin, LogEnds(self._settings.access, uncommitted=False) as logs:
-            done = await admin.list_consumer_group_offsets(self._settings.group(service))
+        access = self._settings.access
+        async with GroupProgress(access) as groups, LogEnds(access, uncommitted=False) as logs:
+            applied = await groups.offsets(self._settings.group(service), places)
             ends = await logs.ends(places)
-        applied = {(tp.topic, tp.partition): found.offset for tp, found in done.items()}
-        return sum(max(0, end - max(0, applied.get(place, 0))) for place, end in ends.items())
+        return sum(max(0, end - applied.get(place, 0)) for place, end in ends.items())
 
     def _disk(self) -> Finding:
         folder = self._settings.data_directory

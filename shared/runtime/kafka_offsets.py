@@ -137,9 +137,15 @@ class GroupProgress:
 
         Raises `GroupUnanswered` like `insist`.
         """
-        place = TopicPartition(topic, partition)
-        offset: int = (await self._insist(group, [place]))[place].offset
-        return offset if offset >= 0 else None
+        return (await self.offsets(group, [(topic, partition)])).get((topic, partition))
+
+    async def offsets(self, group: str, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Return the next offsets that a group will apply, of the places that it has reported on.
+
+        Raises `GroupUnanswered` like `insist`.
+        """
+        found = await self._insist(group, [TopicPartition(*place) for place in places])
+        return {(tp.topic, tp.partition): it.offset for tp, it in found.items() if it.offset >= 0}
 
     async def _insist(self, group: str, asked: list[TopicPartition]) -> Any:
         for _ in range(COORDINATOR_LOOKS):

@@ -12,13 +12,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.structs import OffsetAndMetadata
 
 from shared.contract.codec import Envelope, encode
 from shared.contract.loans import DUE_DATES
 from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, Tick
 from shared.contract.topics import RATE_LIMITER, SERVICES
-from shared.runtime import examination
+from shared.runtime import examination, kafka_offsets
 from shared.runtime.examination import Examination, Finding
 from shared.runtime.settings import Settings
 from shared.runtime.system_clock import now_ms
@@ -95,6 +96,44 @@ def test_a_deployment_where_everything_works_is_well_line_by_line(kafka: str) ->
     assert [finding for of_one in lines.values() for finding in of_one if not finding.is_well] == []
     assert "Kafka 4.2 on" in lines["broker version"][0].found
     assert "duecourse" in lines["versions"][0].found
+
+
+def _silence_coordinators(patched: pytest.MonkeyPatch, questions: int) -> None:
+    """Let nobody know the coordinator of any group, for so many questions."""
+    asked, find = count(1), AIOKafkaAdminClient.find_coordinator
+
+    async def unknown_at_first(admin: Any, *arguments: Any, **more: Any) -> Any:
+        if next(asked) <= questions:
+            raise GroupCoordinatorNotAvailableError
+        return await find(admin, *arguments, **more)
+
+    patched.setattr(AIOKafkaAdminClient, "find_coordinator", unknown_at_first)
+    patched.setattr(kafka_offsets, "LOOK_SECONDS", 0.02)
+
+
+def test_a_coordinator_that_is_slow_to_answer_is_asked_again(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has reported is not said to have never done so because a broker was busy when it was asked."""
+    settings = _deployment(kafka)
+    at = now_ms()
+    asyncio.run(_tick(settings, at))
+    asyncio.run(_report(settings, "reminder", at))
+    _silence_coordinators(monkeypatch, 3)
+    assert found(settings, until="reminder")["reminder"] == [
+        Finding("reminder", "has applied the newest ticks on 2 partitions")
+    ]
+
+
+def test_a_coordinator_that_never_answers_is_told_as_that(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody says is told as unknown, with what to look at; other lines are there all the same."""
+    settings = _deployment(kafka)
+    asyncio.run(_tick(settings, now_ms()))
+    _silence_coordinators(monkeypatch, 10**6)
+    lines = found(settings)
+    for name in (*SERVICES, "lag"):
+        (unknown,) = lines[name]
+        assert "nobody says" in unknown.found
+        assert "brokers are up" in unknown.advice
+    assert lines["disk"][0].is_well
 
 
 async def _cut_retention(settings: Settings, topic: str) -> None:
