@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from deploy.monitoring.sources import Alert, Case, Objective, load_alerts, load_objectives
+from deploy.monitoring.sources import Alert, Case, Drill, Objective, load_alerts, load_objectives
 
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 RECORDED_EVERY_SECONDS = 30
@@ -24,6 +25,8 @@ PATIENCE = {"page": "4m", "ticket": "15m"}
 """A symptom lets its cause speak first: the slowest alert on a cause, GateStandsStill, needs three minutes and more."""
 OBJECTIVE = "Objective"
 CAUSE_KNOWN = "CauseKnown"
+SLOW_HASTE = 96
+"""A drill has minutes: two hours of a slow burn become 75 seconds there, three days 45 minutes."""
 SETTLING_MINUTES = 2
 """What a cause left behind is counted when it is worked off, which may be a little after the cause itself was over."""
 LONG_MINUTES = 180
@@ -36,14 +39,13 @@ SEEN_SHARE = "duecourse:seen:share"
 
 def recording_rules(objectives: Sequence[Objective]) -> dict[str, Any]:
     """Return the recording rules: error ratios by window, the objective, and what is left of the budget."""
-    rules: list[dict[str, Any]] = _seen_rules()
+    seen = {"record": SEEN, "expr": "count(max_over_time(duecourse_build_info[1d])) > bool 0"}
+    rules: list[dict[str, Any]] = [seen, *_share_rules(WINDOWS)]
     for objective in objectives:
         labels = {"slo": objective.name}
         if objective.holds:
             rules.append({"record": FRESH, "expr": objective.holds, "labels": labels})
-        rules += [
-            {"record": ERRORS + window, "expr": _ratio(objective, window), "labels": labels} for window in WINDOWS
-        ]
+        rules += _ratio_rules(objective, WINDOWS)
         rules.append(
             {"record": "duecourse:slo_objective:ratio", "expr": f"vector({objective.objective})", "labels": labels}
         )
@@ -53,16 +55,26 @@ def recording_rules(objectives: Sequence[Objective]) -> dict[str, Any]:
     return {"groups": [group]}
 
 
-def _seen_rules() -> list[dict[str, Any]]:
+def window_rules(objectives: Sequence[Objective], windows: Iterable[str]) -> list[dict[str, Any]]:
+    """Return what is recorded of other windows than ours, for who reads the objectives over such."""
+    chosen = sorted(windows, key=_seconds)
+    return [*_share_rules(chosen), *(rule for objective in objectives for rule in _ratio_rules(objective, chosen))]
+
+
+def _share_rules(windows: Iterable[str]) -> list[dict[str, Any]]:
     """Return which share of each window the deployment has been known for; a blackout of less than a day is known."""
-    shares = [
+    return [
         {
             "record": SEEN_SHARE + window,
             "expr": f"clamp_max(count_over_time({SEEN}[{window}]) / {_seconds(window) // RECORDED_EVERY_SECONDS}, 1)",
         }
-        for window in WINDOWS
+        for window in windows
     ]
-    return [{"record": SEEN, "expr": "count(max_over_time(duecourse_build_info[1d])) > bool 0"}, *shares]
+
+
+def _ratio_rules(objective: Objective, windows: Iterable[str]) -> list[dict[str, Any]]:
+    labels = {"slo": objective.name}
+    return [{"record": ERRORS + window, "expr": _ratio(objective, window), "labels": labels} for window in windows]
 
 
 def _ratio(objective: Objective, window: str) -> str:
@@ -117,6 +129,7 @@ def _burn_alert(objective: Objective, severity: str) -> Alert:
     selector = f'{{slo="{objective.name}"}}'
     expression = "\nor ".join(_burns(objective.name, budget, *burn[1:]) for burn in chosen)
     _, factor, short, _ = chosen[0]
+    slowly = replace(objective.drill, hasten=SLOW_HASTE)
     bad = {f"{ERRORS}{window}{selector}": f"{min(1.0, budget * factor * 2)}x300" for window in WINDOWS}
     brief = {**dict.fromkeys(bad, "0x300"), f"{ERRORS}5m{selector}": "1x300", f"{ERRORS}2h{selector}": "1x300"}
     return Alert(
@@ -146,8 +159,7 @@ def _burn_alert(objective: Objective, severity: str) -> Alert:
         tell="Lenders, when the budget is spent.",
         fires=(Case(series=bad, at="90m", labels={"slo": objective.name, "window": short}),),
         silent=(Case(series=brief, at="90m"),),
-        drill=objective.drill if severity == "page" else None,
-        undrilled=objective.undrilled if severity == "page" else "It burns for hours before anybody gets a ticket.",
+        drill=objective.drill if severity == "page" else slowly,
     )
 
 
@@ -190,7 +202,7 @@ def cause_alert(alerts: Sequence[Alert], objectives: Sequence[Objective]) -> Ale
         tell="Nobody.",
         fires=(Case(series=series, at="15m", labels={"slo": slo, "window": "5m"}),),
         silent=(Case(series=series, at="20m"),),
-        undrilled="Every drill of a cause is one: without it an objective would page beside.",
+        drill=Drill(fault="stop clock", heal="start clock", within="2m"),
     )
 
 
@@ -203,7 +215,7 @@ def _minutes(window: str) -> int:
 
 
 def _seconds(window: str) -> int:
-    return int(window[:-1]) * {"m": 60, "h": 3600, "d": 86_400}[window[-1]]
+    return int(window[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[window[-1]]
 
 
 def rule_tests(alerts: Sequence[Alert], rule_file: str, *, long: bool) -> dict[str, Any]:

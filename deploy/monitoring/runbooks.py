@@ -73,7 +73,8 @@ HEALED_BY: Final = {
     "start outreach": "`duecourse outreach start --broker HOST:PORT --reason TEXT`",
     "end the other build": "the roll-out is finished or rolled back",
     "the broker runs smoothly": "the broker gets its processor or disk back",
-    "the gate stays awake": "the gate's machine is left in peace, or the gate moves to another",
+    "the clock ticks every second": "`duecourse run clock --broker HOST:PORT`, with the interval that it has by itself",
+    "contact points are given": "the lender publishes contact points",
     "the producer is stopped": "the producer is stopped",
     "credit_report gets a larger disk": "`duecourse run credit_report --data ROOMY --broker HOST:PORT`",
     "large answers pass": "the path to the broker lets large packets pass again",
@@ -90,11 +91,15 @@ nothing else at all paged until the cure had worked. Rules are evaluated every f
 
 Alerts on objectives count like all others. A cause that wakes somebody keeps the objectives that it burns from waking
 them too, and until what it left has passed out of their short windows: `CauseKnown` fires as long, and Alertmanager
-inhibits by it. Where no cause has an alert, the objective pages alone: `a producer loses its mind` and `the gate nods
-off` are such faults. An hour of which minutes are known counts as an hour: what is unknown of it was good.
+inhibits by it. Where no cause has an alert, the objective pages alone: `a producer loses its mind` and `the clock ticks
+slowly`, thirty-seven seconds from tick to tick, are such faults; the second burns three objectives, and they page
+together. An hour of which minutes are known counts as an hour: what is unknown of it was good.
 
 *Hastened* by N: windows and patience of this alert's rule were N times shorter (never below 20 s), expression and
-thresholds unchanged. *Not run*: not since objectives count, or never.
+thresholds unchanged, what is recorded for it included; a rule that pages is hastened in its own drill only.
+`due dates on one day` finds a quiet week before it: Prometheus began with a history of sixty permits an hour. The house
+has the default policy and one product more, whose bureau waits for a late month four days instead of ten: a notice that
+comes too late within 48 hours needs no week of drills then. *Not run*: not since objectives count, or never.
 Where no fault is safe or quick enough, the row says what stands in; every alert has rule tests.
 
 """
@@ -124,7 +129,9 @@ def _drill(alert: Alert, outcome: Outcome | None) -> str:
         f"{outcome.over} s"
         if outcome.over is not None
         else "stays"
-        if drill.stays or alert.severity == "none"
+        if drill.stays
+        else "not awaited"
+        if alert.severity == "none"
         else "never"
     )
     verdict = "pass" if outcome.passed else "FAIL"

@@ -34,17 +34,16 @@ class Drill:
 class Objective:
     """One objective: a ratio of events (`bad` and `total`), or what must hold (`holds`).
 
-    `drill` makes its budget burn while no alert on a cause fires; without one, `undrilled` says why.
+    `drill` makes its budget burn while no alert on a cause fires.
     """
 
     name: str
     sentence: str
     objective: float
+    drill: Drill
     bad: str = ""
     total: str = ""
     holds: str = ""
-    drill: Drill | None = None
-    undrilled: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.holds) == bool(self.bad and self.total) or not 0 < self.objective < 1:
@@ -119,8 +118,7 @@ def load_objectives(path: Path = DEPLOY / "slo.toml") -> tuple[Objective, ...]:
 
 
 def _objective(entry: dict[str, Any]) -> Objective:
-    drill = Drill(**entry.pop("drill")) if "drill" in entry else None
-    return Objective(**entry, drill=drill)
+    return Objective(**{**entry, "drill": Drill(**entry["drill"])})
 
 
 def load_alerts(path: Path = DEPLOY / "alerts.toml") -> tuple[Alert, ...]:

@@ -1,8 +1,20 @@
 """The drills' own tools: what they hasten, and what they leave alone."""
 
-import pytest
+import re
+import subprocess
+from pathlib import Path
 
-from tests.drills.watch import hastened
+import pytest
+from ruamel.yaml import YAML
+
+from deploy.monitoring.rules import every_alert
+from shared.domain.policy import load_policy
+from shared.kernel.zones import DAY_MS, HOUR_MS, parse_instant, to_local
+from tests.drills.haste import hastened, write_rules
+from tests.drills.history import QUIET_HOURS, remember_quiet_hours
+from tests.drills.lending import HURRIED, house_policy, where_it_is_day
+
+ALERTS = every_alert()
 
 
 @pytest.mark.parametrize(
@@ -13,9 +25,85 @@ from tests.drills.watch import hastened
         ("increase(failures_total[2h]) > 3", "increase(failures_total[720s]) > 3"),
         ("free offset 2h", "free offset 720s"),
         ("quantile(0.9, rate(seconds_bucket[15s])) > 2", "quantile(0.9, rate(seconds_bucket[15s])) > 2"),
+        (
+            'duecourse:slo_errors:ratio_rate6h{slo="silence"} > 3',
+            'duecourse:slo_errors:ratio_rate2160s{slo="silence"} > 3',
+        ),
         ('label_replace(errors:rate5m > 1, "window", "5m", "", "")',) * 2,
     ],
 )
 def test_hastening_shortens_windows_and_patience_alone(written: str, quicker: str) -> None:
     """Ranges, offsets and durations become ten times shorter, not below 20 s; names, labels and thresholds stay."""
     assert hastened(written, 10) == quicker
+
+
+def rules_of(folder: Path, name: str) -> dict[str, dict[str, str]]:
+    """Return the rules of a written file, by what they are called; recorded ones may share a name."""
+    groups = YAML(typ="safe").load((folder / f"{name}.rules.yml").read_text())["groups"]
+    return {rule.get("alert") or rule["record"]: rule for group in groups for rule in group["rules"]}
+
+
+def test_what_pages_is_hastened_in_its_own_drill_only(tmp_path: Path) -> None:
+    """Beside the drill of another alert a page takes its real time; tickets are hastened all the time."""
+    page, ticket = "ObjectiveSilenceBurnsFast", "ObjectiveSilenceBurnsSlowly"
+    write_rules(tmp_path, ALERTS, ())
+    before = rules_of(tmp_path, "alerts")
+    write_rules(tmp_path, ALERTS, [page])
+    after = rules_of(tmp_path, "alerts")
+    assert (before[page]["for"], after[page]["for"]) == ("4m", "40s")
+    assert before[ticket] == after[ticket]
+    assert after[ticket]["for"] == "20s"
+
+
+def test_every_window_that_a_hastened_rule_reads_is_recorded(tmp_path: Path) -> None:
+    """A rule over a window that nobody records would never fire."""
+    write_rules(tmp_path, ALERTS, [alert.name for alert in ALERTS])
+    asked = set(
+        re.findall(
+            r"duecourse:slo_errors:\w+", " ".join(rule["expr"] for rule in rules_of(tmp_path, "alerts").values())
+        )
+    )
+    recorded = rules_of(tmp_path, "hastened").keys()
+    assert len(asked) > 5
+    assert asked <= recorded
+
+
+@pytest.mark.promtool
+def test_prometheus_accepts_what_was_hastened(tmp_path: Path) -> None:
+    """The rules of a drill are rules."""
+    write_rules(tmp_path, ALERTS, [alert.name for alert in ALERTS])
+    command = ["promtool", "check", "rules", *map(str, tmp_path.glob("*.rules.yml"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.promtool
+def test_prometheus_begins_with_quiet_hours(tmp_path: Path) -> None:
+    """What is given to it is what it would have seen itself: a permit every minute, until shortly before now."""
+    now = parse_instant("2026-03-01T12:00:00Z") // 1000
+    remember_quiet_hours(tmp_path, now)
+    (tmp_path / "wal").mkdir()
+    command = ["promtool", "tsdb", "dump", '--match={__name__="duecourse_permits_total"}', str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    values = [(int(line.split()[-1]) // 1000, float(line.split()[-2])) for line in done.stdout.splitlines()]
+    assert len(values) == QUIET_HOURS * 60 - 15
+    assert max(values)[0] < now - 800
+    assert [value for _, value in sorted(values)] == [float(number) for number in range(len(values))]
+
+
+@pytest.mark.parametrize("day", ["2026-01-15", "2026-07-15"])
+def test_somewhere_it_is_always_day(day: str) -> None:
+    """Drills that need somebody who may be reached find them at any hour, in winter and in summer."""
+    midnight = parse_instant(f"{day}T00:00:00Z")
+    places = {where_it_is_day(now)[0]: now for now in range(midnight, midnight + DAY_MS, HOUR_MS // 4)}
+    assert len(places) > 2
+    assert all(10 <= to_local(now, place).hour < 20 for place, now in places.items())
+
+
+def test_the_house_of_drills_has_the_default_policy_and_a_bureau_in_a_hurry(tmp_path: Path) -> None:
+    """Nothing but one product is added: a month of it must be decided a day after its waiting time."""
+    policy, default = load_policy(house_policy(tmp_path / "policy")), load_policy()
+    hurried = policy.reporting.rules(HURRIED, "")
+    assert hurried.decide_within_ms - hurried.waiting_ms == DAY_MS
+    assert policy.reporting.rules("term", "") == default.reporting.rules("term", "")
+    assert policy.packs == default.packs

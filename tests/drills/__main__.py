@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 
 from deploy.monitoring.rules import every_alert
 from deploy.monitoring.sources import Alert, Outcome, save_outcomes
@@ -25,9 +25,12 @@ from shared.runtime.local_kafka.network import free_port
 from shared.runtime.settings import Settings
 from shared.runtime.topics import TopicAdmin
 from tests.drills.faults import FAULTS
+from tests.drills.haste import seconds_of
+from tests.drills.history import remember_quiet_hours
+from tests.drills.lending import house_policy
 from tests.drills.scene import Scene, silence_gateways
 from tests.drills.traffic import House, Lenders, gateways, until_cancelled
-from tests.drills.watch import Watch, seconds_of, start_watch, until
+from tests.drills.watch import HISTORY, Watch, start_watch, until
 
 WARM_SECONDS = 30.0
 READY_FOR = "90s"
@@ -42,6 +45,7 @@ async def drill(alerts: Sequence[Alert], scene: Scene, watch: Watch, keep: Keep)
     """Put one fault in, wait for its alerts, cure it, and return what is still to be awaited of each row."""
     drills = {alert.name: alert.drill for alert in alerts if alert.drill is not None}
     fault, heal = next((drill.fault, drill.heal) for drill in drills.values())
+    await _prepare(alerts, watch)
     began = monotonic()
     say(f"fault: {fault}")
     await FAULTS[fault](scene)
@@ -58,6 +62,13 @@ async def drill(alerts: Sequence[Alert], scene: Scene, watch: Watch, keep: Keep)
         asyncio.create_task(_outcome(alert, watch, healed, (after, shows, beside), keep))
         for alert, after, shows in zip(alerts, told, shown, strict=True)
     ]
+
+
+async def _prepare(alerts: Sequence[Alert], watch: Watch) -> None:
+    """Hasten the rules, and let pass what an earlier fault has left of these alerts: only what is new is told."""
+    names = {alert.name for alert in alerts if alert.severity in RECEIVERS}
+    await asyncio.to_thread(watch.hasten, names)
+    await until(lambda: names.isdisjoint(watch.active()), CALM_SECONDS)
 
 
 async def _told(alert: Alert, watch: Watch, began: float) -> int | None:
@@ -105,10 +116,11 @@ async def run(only: Sequence[str], folder: Path, keep: Keep) -> None:
         settings = Settings(broker=broker.start(), prefix="drill", loan_partitions=2, borrower_partitions=2)
         async with TopicAdmin(settings) as admin:
             await admin.create()
-        house = House(settings, folder / "house", first_port=free_port())
+        house = House(settings, folder / "house", free_port(), house_policy(folder / "policy"))
         stack.callback(house.close)
         house.start()
         lasting = [member.port for name, member in house.members.items() if name not in house.down]
+        remember_quiet_hours(folder / HISTORY, round(time()))
         watch = start_watch(folder, lasting, alerts, stack)
         scene = Scene(house, broker, stack, gateways=asyncio.create_task(gateways(settings)))
         tasks = [

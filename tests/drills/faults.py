@@ -23,16 +23,16 @@ from shared.contract.outcomes import Outcome, OutreachOutcome
 from shared.contract.outreach import OUTREACH, PermitGranted
 from shared.contract.people import BorrowerProfile
 from shared.contract.repayments import REPAYMENTS
-from shared.domain.policy import default_directory
 from shared.kernel.ids import derive_id
 from shared.kernel.zones import DAY_MS, HOUR_MS
 from shared.runtime.records import publisher, read_records
 from shared.runtime.system_clock import now_ms
 from shared.simulation.desk import publication
+from tests.drills.lending import LENDING
 from tests.drills.limits import ProcessorLimit
 from tests.drills.scene import Act, Scene, bring_gateways_back, end_background, silence_gateways, start, stop
 from tests.drills.surroundings import SURROUNDINGS
-from tests.drills.traffic import Member, garbage
+from tests.drills.traffic import House, Member, garbage
 
 LIVES_SECONDS = 8.0
 JOINS_SECONDS = 20.0
@@ -40,6 +40,8 @@ SETTLES_SECONDS = 15.0
 SHARE_OF_A_CORE = 0.06
 LOOKS_SECONDS = 1.0
 IMPORTED = 80_000
+INTERVAL_MS = 37_000
+"""Nearly four times as long as an answer may take, longer than a tick counts as fresh, and no stopped clock yet."""
 
 
 def crash_loop(name: str) -> Act:
@@ -190,25 +192,40 @@ async def end_other_build(scene: Scene) -> None:
     await restart("escalation", scene, {})
 
 
-async def lack_the_policy(scene: Scene) -> None:
-    """Let a service have another policy than the ticks name, as after a roll-out that left it out."""
-    member = scene.house.members["escalation"]
-    scene.left["arguments"] = member.arguments
-    member.arguments = [*member.arguments, "--policy", str(_other_policy(scene.house.folder / "other-policy"))]
-    await restart("escalation", scene, {})
+def start_with(name: str, change: Callable[[House, list[str]], list[str]]) -> Act:
+    """Start a process anew with other arguments, as somebody may who mistakes something."""
+
+    async def act(scene: Scene) -> None:
+        member = scene.house.members[name]
+        scene.left["arguments"] = member.arguments
+        member.arguments = change(scene.house, member.arguments)
+        await restart(name, scene, {})
+
+    return act
 
 
-def _other_policy(folder: Path) -> Path:
+def older_policy(house: House, arguments: list[str]) -> list[str]:
+    """Return arguments that name another policy than the ticks do, as after a roll-out that left it out."""
+    folder = house.folder / "older-policy"
     folder.mkdir(exist_ok=True)
-    for file in Path(str(default_directory())).glob("*.toml"):
+    for file in house.policy.glob("*.toml"):
         (folder / file.name).write_text(file.read_text() + "# an older wording\n")
-    return folder
+    return [str(folder) if it == str(house.policy) else it for it in arguments]
 
 
-async def install_the_policy(scene: Scene) -> None:
-    """Give it the policy in force."""
-    scene.house.members["escalation"].arguments = scene.left.pop("arguments")
-    await restart("escalation", scene, {})
+def slow_ticks(_house: House, arguments: list[str]) -> list[str]:
+    """Return arguments of a clock that ticks slowly, yet not so slowly that it would be missed."""
+    return [*arguments, "--interval-ms", str(INTERVAL_MS)]
+
+
+def start_as_before(name: str) -> Act:
+    """Start it as it was."""
+
+    async def act(scene: Scene) -> None:
+        scene.house.members[name].arguments = scene.left.pop("arguments")
+        await restart(name, scene, {})
+
+    return act
 
 
 async def forge_permit(scene: Scene) -> None:
@@ -279,6 +296,7 @@ async def guests(scene: Scene) -> None:
 SERVICES = ("reminder", "escalation", "credit_report", "rate_limiter", "clock", "auditor")
 FAULTS: dict[str, Act] = {
     **SURROUNDINGS,
+    **LENDING,
     **{f"stop {name}": stop(name) for name in SERVICES},
     **{f"start {name}": start(name) for name in SERVICES},
     "escalation crash-loops": crash_loop("escalation"),
@@ -288,8 +306,10 @@ FAULTS: dict[str, Act] = {
     "full speed": end_background,
     "the clock's machine steps": clock_that_will_step,
     "step the clock back": step_back,
-    "escalation lacks the policy in force": lack_the_policy,
-    "install the policy": install_the_policy,
+    "escalation lacks the policy in force": start_with("escalation", older_policy),
+    "install the policy": start_as_before("escalation"),
+    "the clock ticks slowly": start_with("clock", slow_ticks),
+    "the clock ticks every second": start_as_before("clock"),
     "gateways fall silent": silence_gateways,
     "gateways speak again": bring_gateways_back,
     "garbage": throw_garbage,

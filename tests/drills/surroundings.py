@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,8 +19,6 @@ from tests.drills.scene import Act, Scene, bring_gateways_back, end_background, 
 
 STANDS_SECONDS, RUNS_SECONDS = 4.0, 4.0
 """A broker that stutters: long enough for a commit to be slow, too short for a session to end."""
-NODS_SECONDS, WAKES_SECONDS = 60.0, 15.0
-"""A gate that nods off: beyond what counts as fresh, below what makes it a service that is gone."""
 SMALL_DISK_BYTES = 256 << 20
 LEFT_FREE = 0.03
 JUNK_SECONDS = 0.2
@@ -43,23 +40,6 @@ async def stutter(scene: Scene) -> None:
                 await asyncio.sleep(RUNS_SECONDS)
         finally:
             scene.broker.resume()
-
-    scene.go_on(go_on())
-
-
-async def nod_off(scene: Scene) -> None:
-    """Let the gate's machine stand still for a minute, again and again; who wakes up has lost its partitions."""
-    member = scene.house.members["rate_limiter"]
-
-    async def go_on() -> None:
-        try:
-            while True:
-                member.signal(signal.SIGSTOP)
-                await asyncio.sleep(NODS_SECONDS)
-                member.signal(signal.SIGCONT)
-                await asyncio.sleep(WAKES_SECONDS)
-        finally:
-            member.signal(signal.SIGCONT)
 
     scene.go_on(go_on())
 
@@ -185,8 +165,6 @@ async def _configure(scene: Scene, bytes_max: str) -> None:
 SURROUNDINGS: dict[str, Act] = {
     "the broker stutters": stutter,
     "the broker runs smoothly": end_background,
-    "the gate nods off": nod_off,
-    "the gate stays awake": end_background,
     "a producer loses its mind": publish_junk,
     "the producer is stopped": end_background,
     "the disk of credit_report fills": small_disk("credit_report"),

@@ -6,12 +6,13 @@ import asyncio
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,32 +20,13 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from deploy.monitoring.sources import DEPLOY, Alert
 from shared.runtime.local_kafka.network import free_port
+from tests.drills.haste import write_rules
 
-EVALUATED_EVERY = "5s"
 ANSWERS_SECONDS_MAX = 60.0
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION = re.compile(r"(?<=\[)(\d+)([smhdw])|(?<=offset )(\d+)([smhdw])|^(\d+)([smhdw])$")
-"""A window, an offset or a patience; not a label's value that reads like one."""
-
-
-def seconds_of(text: str) -> float:
-    """Return the seconds of `3m` or `90s`."""
-    return float(text[:-1]) * _UNITS[text[-1]]
-
-
-def hastened(text: str, times: int) -> str:
-    """Return an expression or a duration with every duration in it that many times shorter, but never below 20 s."""
-
-    def shorter(found: re.Match[str]) -> str:
-        number, unit = filter(None, found.groups())
-        seconds = int(number) * _UNITS[unit]
-        return found[0] if seconds <= 20 else f"{max(20, seconds // times)}s"
-
-    return _DURATION.sub(shorter, text)
+HISTORY = "prometheus"
+"""Where, in the folder of a watch, Prometheus keeps what it has seen, and begins with what lies there."""
 
 
 @dataclass
@@ -89,6 +71,8 @@ class Watch:
     prometheus: str
     alertmanager: str
     pager: Pager
+    hasten: Callable[[Collection[str]], None]
+    """Takes the names of the alerts whose drill comes now."""
 
     def active(self) -> dict[str, str]:
         """Return the alerts that Alertmanager holds and does not inhibit, with their severities."""
@@ -116,15 +100,21 @@ def start_watch(
 ) -> Watch:
     """Start Prometheus over processes of this machine, with the deployment's own files; Alertmanager if it `pages`."""
     prometheus, alertmanager, pager = free_port(), free_port(), Pager()
-    _write_configuration(folder, targets, {a.name: a for a in alerts}, (prometheus, alertmanager, pager.listen(stack)))
+    _write_configuration(folder, targets, (prometheus, alertmanager, pager.listen(stack)))
+    write_rules(folder, alerts, ())
     if pages:
         start_alertmanager(folder, alertmanager, stack)
-    _start(folder, stack, [
-        "prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'prometheus'}",
+    process = _start(folder, stack, [
+        "prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / HISTORY}",
         f"--web.listen-address=127.0.0.1:{prometheus}",
     ])  # fmt: skip
+
+    def hasten(drilled: Collection[str]) -> None:
+        write_rules(folder, alerts, drilled)
+        process.send_signal(signal.SIGHUP)
+
     sys.stderr.write(f"Prometheus: http://127.0.0.1:{prometheus}, Alertmanager: http://127.0.0.1:{alertmanager}\n")
-    return Watch(f"http://127.0.0.1:{prometheus}", f"http://127.0.0.1:{alertmanager}", pager)
+    return Watch(f"http://127.0.0.1:{prometheus}", f"http://127.0.0.1:{alertmanager}", pager, hasten)
 
 
 def alertmanager_program() -> str | None:
@@ -154,13 +144,11 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _write_configuration(
-    folder: Path, targets: Sequence[int], alerts: Mapping[str, Alert], ports: tuple[int, int, int]
-) -> None:
+def _write_configuration(folder: Path, targets: Sequence[int], ports: tuple[int, int, int]) -> None:
     prometheus, alertmanager, pager = ports
     config = (DEPLOY / "prometheus/prometheus.yml").read_text().replace("/etc/prometheus/alerts", str(folder))
     config = config.replace("/etc/prometheus", str(DEPLOY / "prometheus"))
-    config = config.replace(f"{folder}/*.yml", f"{folder}/alerts.rules.yml")
+    config = config.replace(f"{folder}/*.yml", f"{folder}/*.rules.yml")
     config = config.replace("alertmanager:9093", f"127.0.0.1:{alertmanager}")
     config = config.replace("localhost:9090", f"127.0.0.1:{prometheus}")
     named = json.dumps([f"127.0.0.1:{port}" for port in targets])
@@ -168,23 +156,14 @@ def _write_configuration(
     (folder / "prometheus.yml").write_text(config)
     routes = (DEPLOY / "alertmanager/alertmanager.yml").read_text().replace("pager:8080", f"127.0.0.1:{pager}")
     (folder / "alertmanager.yml").write_text(routes)
-    yaml = YAML()
-    rules = yaml.load((DEPLOY / "prometheus/alerts/duecourse.yml").read_text())
-    for group in rules["groups"]:
-        group["interval"] = EVALUATED_EVERY
-        for rule in group["rules"]:
-            drill = alerts[rule["alert"]].drill if rule["alert"] in alerts else None
-            if drill is not None and drill.hasten > 1:
-                rule["expr"], rule["for"] = (hastened(rule[part], drill.hasten) for part in ("expr", "for"))
-    with (folder / "alerts.rules.yml").open("w") as out:
-        yaml.dump(rules, out)
 
 
-def _start(folder: Path, stack: ExitStack, command: list[str]) -> None:
+def _start(folder: Path, stack: ExitStack, command: list[str]) -> subprocess.Popen[bytes]:
     log = stack.enter_context((folder / f"{Path(command[0]).name}.log").open("wb"))
     process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     stack.callback(process.wait)
     stack.callback(process.terminate)
+    return process
 
 
 def _json(url: str) -> Any:
