@@ -2,17 +2,38 @@
 
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
 from deploy.monitoring.rules import every_alert
-from shared.domain.policy import load_policy
-from shared.kernel.zones import DAY_MS, HOUR_MS, parse_instant, to_local
+from services.cli.processors import PROCESSORS
+from services.rate_limiter.census import count
+from services.rate_limiter.processor import PROCESSOR as GATE
+from shared.contract.base import Event
+from shared.contract.codec import Rejected
+from shared.contract.outreach import OUTREACH, PermitGranted
+from shared.domain.policy import Policy, load_policy
+from shared.engine.epoch import Deployment
+from shared.engine.state import StateCodec
+from shared.engine.store import STATE_PREFIX
+from shared.kernel.zones import DAY_MS, HOUR_MS, MINUTE_MS, parse_instant, to_local
+from shared.simulation.log import MemoryLog, Publication, changelog_of
+from shared.simulation.world import Setting, World
 from tests.drills.haste import hastened, write_rules
 from tests.drills.history import QUIET_HOURS, remember_quiet_hours
-from tests.drills.lending import HURRIED, house_policy, where_it_is_day
+from tests.drills.lending import (
+    HURRIED,
+    UNREACHABLE,
+    contact_points,
+    due_today,
+    house_policy,
+    late_loans,
+    said,
+    where_it_is_day,
+)
 
 ALERTS = every_alert()
 
@@ -107,3 +128,58 @@ def test_the_house_of_drills_has_the_default_policy_and_a_bureau_in_a_hurry(tmp_
     assert hurried.decide_within_ms - hurried.waiting_ms == DAY_MS
     assert policy.reporting.rules("term", "") == default.reporting.rules("term", "")
     assert policy.packs == default.packs
+
+
+class Outside:
+    """Lenders and gateways who say what they are told to, at the tick of their choice, and nothing else."""
+
+    def __init__(self, events: dict[int, Sequence[Event]] | None = None) -> None:
+        self._events = events or {}
+        self._ticks = 0
+
+    def hear(self, _records: object) -> None:
+        """Listen, and do nothing about it."""
+
+    def answer(self, _at: int) -> list[Publication]:
+        """Say what is due at this tick."""
+        self._ticks += 1
+        return [said(event) for event in self._events.get(self._ticks, ())]
+
+
+def played(start: int, policy: Policy, events: dict[int, Sequence[Event]]) -> tuple[World, list[int]]:
+    """Return a world of ticks ten minutes apart, and how many notices were near their deadline after each."""
+    setting = Setting(days=1, start_ms=start, step_ms=10 * MINUTE_MS, loan_partitions=1, borrower_partitions=1)
+    deployment = Deployment(setting.topology(), {policy.hash: policy})
+    world = World(setting, PROCESSORS, deployment, Outside(events), Outside())  # type: ignore[arg-type]
+    seen: list[int] = []
+    world.run(lambda at: seen.append(near_their_deadline(world.log, at, policy)))
+    return world, seen
+
+
+def near_their_deadline(log: MemoryLog, at: int, policy: Policy) -> int:
+    """Count as the gate's census does, from what it keeps."""
+    codec = StateCodec(GATE.state, GATE.upgrades)
+    kept = {record.key or b"": record.value for record in log.read(changelog_of(GATE.name), 0, 0)}
+    values = [value for key, value in kept.items() if value is not None and key.startswith(STATE_PREFIX)]
+    states = [codec.decode(value)[0] for value in values]
+    return sum(it.amount for state in states for it in count(state, at, policy) if it.what == "notices_near_deadline")
+
+
+@pytest.mark.parametrize("start", ["2026-11-23T08:00:00Z", "2026-12-31T12:30:00Z", "2027-01-01T17:00:00Z"])
+def test_late_loans_of_unreachable_people_bring_notices_near_their_deadline(tmp_path: Path, start: str) -> None:
+    """On any day of a month each has one at least until contact points are given, and none afterwards."""
+    policy, now = load_policy(house_policy(tmp_path / "policy")), parse_instant(start)
+    place = where_it_is_day(now)
+    _, seen = played(now, policy, {1: late_loans(now, place), 4: contact_points(place)})
+    assert min(seen[2:4]) >= len(UNREACHABLE)
+    assert seen[6] == 0
+
+
+def test_due_dates_on_one_day_bring_a_permit_for_each_person(tmp_path: Path) -> None:
+    """Nobody of a surge waits for another day or for somebody else's permit."""
+    policy, now = load_policy(house_policy(tmp_path / "policy")), parse_instant("2026-11-23T08:00:00Z")
+    people = 40
+    world, _ = played(now, policy, {1: due_today(now, where_it_is_day(now), people)})
+    early = [it.decode() for it in world.log.read(OUTREACH, 0, 0) if it.appended_ms <= now + HOUR_MS // 2]
+    found = [it.data for it in early if not isinstance(it, Rejected)]
+    assert len({it.borrower_id for it in found if isinstance(it, PermitGranted)}) == people

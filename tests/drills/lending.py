@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import date, time, timedelta
 from pathlib import Path
+from typing import TypeAlias
 
 from shared.contract.base import Amounts, Channel, Event
 from shared.contract.loans import (
@@ -39,6 +40,9 @@ SURGE, SURGES_PER_SECOND = 1_500, 75
 WORKS_FROM, WORKS_UNTIL = time(10, 5), time(19, 15)
 """When a step of the day has fallen due, and a permit still fits into it."""
 OWED = Amounts(principal_minor=250_000)
+LATE = timedelta(days=20)
+Place: TypeAlias = tuple[str, str, str]
+"""Zone, jurisdiction and currency."""
 
 
 def house_policy(folder: Path) -> Path:
@@ -51,48 +55,59 @@ def house_policy(folder: Path) -> Path:
     return folder
 
 
-def where_it_is_day(now: int) -> tuple[str, str, str]:
+def where_it_is_day(now: int) -> Place:
     """Return zone, jurisdiction and currency of a place where people may be reached, now and for a while."""
     return next(place for place in PLACES if WORKS_FROM <= to_local(now, place[0]).time() <= WORKS_UNTIL)
 
 
-async def board_unreachable(scene: Scene) -> None:
-    """Board loans that were late at the end of a month that nobody has reported, of people without contact points."""
-    zone, jurisdiction, currency = where_it_is_day(now_ms())
-    as_of = (local_date(now_ms(), zone).replace(day=1) - timedelta(days=1)).replace(day=1)
-    scene.left["place"] = (zone, jurisdiction)
+def late_loans(now: int, place: Place) -> list[Event]:
+    """Return loans that were late at the end of a month that nobody has reported, of people without contact points."""
+    zone, jurisdiction, currency = place
+    as_of = (local_date(now, zone).replace(day=1) - timedelta(days=1)).replace(day=1)
     events: list[Event] = []
     for person in UNREACHABLE:
         terms = _terms(person, zone, jurisdiction, currency).model_copy(update={"product": HURRIED})
-        late = BoardedInstalment(instalment_id=f"{person}-i", due_date=as_of - timedelta(days=20), unpaid=OWED)
-        events += [
-            _profile(person, zone, jurisdiction, ()),
-            LoanBoarded(loan_id=f"l-{person}", terms=terms, as_of=as_of, instalments=(late,)),
-        ]
-    await _publish(scene, events)
+        late = BoardedInstalment(instalment_id=f"{person}-i", due_date=as_of - LATE, unpaid=OWED)
+        boarded = LoanBoarded(loan_id=f"l-{person}", terms=terms, as_of=as_of, instalments=(late,))
+        events += [_profile(person, zone, jurisdiction, ()), boarded]
+    return events
+
+
+def contact_points(place: Place) -> list[Event]:
+    """Return what tells how these people are reached."""
+    zone, jurisdiction, _ = place
+    return [_profile(person, zone, jurisdiction, (_point(person, zone),), revision=2) for person in UNREACHABLE]
+
+
+def due_today(now: int, place: Place, people: int) -> list[Event]:
+    """Return loans of so many people who owe something today, one after the other."""
+    today = local_date(now, place[0])
+    return [event for number in range(people) for event in _due(f"surge-{number}", place, today)]
+
+
+async def board_unreachable(scene: Scene) -> None:
+    """Board loans that come late; credit_report asks for their notices at once."""
+    scene.left["place"] = where_it_is_day(now_ms())
+    await _publish(scene, late_loans(now_ms(), scene.left["place"]))
 
 
 async def give_contact_points(scene: Scene) -> None:
     """Tell how these people are reached."""
-    zone, jurisdiction = scene.left.pop("place")
-    await _publish(scene, [
-        _profile(person, zone, jurisdiction, (_point(person, zone),), revision=2) for person in UNREACHABLE
-    ])  # fmt: skip
+    await _publish(scene, contact_points(scene.left.pop("place")))
 
 
 async def surge(scene: Scene) -> None:
     """Let a great many people owe something today, where it is day."""
-    place = where_it_is_day(now_ms())
-    today = local_date(now_ms(), place[0])
-    events = [event for number in range(SURGE) for event in _due(f"surge-{number}", place, today)]
+    now = now_ms()
+    events = due_today(now, where_it_is_day(now), SURGE)
     share = len(events) // SURGE * SURGES_PER_SECOND
     async with Voice(scene.deployment) as voice:
         for first in range(0, len(events), share):
-            await voice.say([_said(event) for event in events[first : first + share]])
+            await voice.say([said(event) for event in events[first : first + share]])
             await asyncio.sleep(1)
 
 
-def _due(person: str, place: tuple[str, str, str], today: date) -> Iterator[Event]:
+def _due(person: str, place: Place, today: date) -> Iterator[Event]:
     zone, jurisdiction, currency = place
     yield _profile(person, zone, jurisdiction, (_point(person, zone),))
     yield LoanOpened(loan_id=f"l-{person}", terms=_terms(person, zone, jurisdiction, currency))
@@ -120,10 +135,10 @@ def _profile(
 
 async def _publish(scene: Scene, events: Sequence[Event]) -> None:
     async with Voice(scene.deployment) as voice:
-        await voice.say([_said(event) for event in events])
+        await voice.say([said(event) for event in events])
 
 
-def _said(event: Event) -> Publication:
+def said(event: Event) -> Publication:
     return publication(event, derive_id("drill-lending", event.TYPE, repr(event)), "/lenders/drill", now_ms())
 
 
