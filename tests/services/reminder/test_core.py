@@ -186,6 +186,17 @@ def test_t13_several_overdue_instalments_are_one_message(driver: Reminder) -> No
     assert min((after - before).days for before, after in pairwise(overdue)) >= 2
 
 
+def test_two_messages_about_arrears_keep_their_gap_whatever_instalment_they_are_about(driver: Reminder) -> None:
+    """An instalment that falls due a day after another waits with its first message until two days have passed."""
+    begin(driver, scheduled("i1"), scheduled("i2", DUE + timedelta(days=1)))
+    waiting = late(driver, 2)
+    assert (waiting.events, waiting.reasons) == ((), ["asked_lately"])
+    driver.run(at(4, "11:00"), HOUR)
+    overdue = [it for it in driver.all(ContactRequested) if it.contact_class is ContactClass.OVERDUE]
+    assert [it.local_date - DUE for it in overdue] == [timedelta(days=1), timedelta(days=3)]
+    assert overdue[-1].instalment_ids == ("i1", "i2")
+
+
 def test_overdue_speaks_before_what_falls_due_next(driver: Reminder) -> None:
     """While arrears are open no friendly reminder of the next instalment is sent beside them."""
     begin(driver, scheduled("i1"), scheduled("i2", DUE + timedelta(days=12)))

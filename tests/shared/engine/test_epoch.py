@@ -17,7 +17,7 @@ from shared.engine.epoch import BrokenInvariant, EpochLoop, Limits
 from shared.engine.processor import Processor
 from shared.engine.progress import birth
 from shared.engine.state import StateCodec
-from shared.engine.store import MemoryStore
+from shared.engine.store import STATE_PREFIX, MemoryStore
 from shared.kernel.step import Emit, Step
 from tests.shared.engine.fold import LogRecord, fold
 from tests.shared.engine.harness import Harness, assert_equal, gate_logs, random_logs
@@ -243,6 +243,22 @@ def test_a_core_that_answers_a_fact_with_an_event_is_stopped():
     loop.feed(LOAN_CLOCK, [LogRecord(0, *tick(START_MS, {DUE_DATES: 1}))])
     with pytest.raises(BrokenInvariant, match="only ticks act"):
         loop.advance()
+
+
+def test_a_key_is_woken_once_in_a_tick_whatever_its_core_wishes():
+    """A core that wants to be woken at the very tick that wakes it is woken at the next one (rule 5)."""
+
+    def impatient(state, key, given, now, policy):
+        return Step(ToyLoan(asked=state.asked + 1 if state else 0), wake_at=now)
+
+    eager = Processor("reminder", LOAN_CLOCK, (DUE_DATES,), (REMINDERS,), (), ToyLoan, impatient)
+    loop = EpochLoop(eager, deployment(loans=1, borrowers=1), 0, MemoryStore(), birth((DUE_DATES,), 0, {}, ""))
+    loop.committed(loop.advance(), 0)
+    loop.feed(DUE_DATES, [LogRecord(0, *due("L1", 1))])
+    loop.feed(LOAN_CLOCK, [LogRecord(0, *tick(START_MS, {DUE_DATES: 1}))])
+    transaction = loop.advance()
+    state, wake_at = StateCodec(ToyLoan).decode(transaction.changes.records[STATE_PREFIX + b"L1"])
+    assert (transaction.wakes, state.asked, wake_at) == (1, 1, START_MS + 1)
 
 
 def test_records_delivered_twice_are_dropped():
