@@ -25,6 +25,7 @@ PATIENCE = {"page": "4m", "ticket": "15m"}
 """A symptom lets its cause speak first: the slowest alert on a cause, GateStandsStill, needs three minutes and more."""
 OBJECTIVE = "Objective"
 CAUSE_KNOWN = "CauseKnown"
+SHORT_SECONDS = 10 * RECORDED_EVERY_SECONDS
 SLOW_HASTE = 96
 """A drill has minutes: two hours of a slow burn become 75 seconds there, three days 45 minutes."""
 SETTLING_MINUTES = 2
@@ -55,10 +56,11 @@ def recording_rules(objectives: Sequence[Objective]) -> dict[str, Any]:
     return {"groups": [group]}
 
 
-def window_rules(objectives: Sequence[Objective], windows: Iterable[str]) -> list[dict[str, Any]]:
-    """Return what is recorded of other windows than ours, for who reads the objectives over such."""
+def window_rules(objectives: Sequence[Objective], windows: Iterable[str], every: str) -> list[dict[str, Any]]:
+    """Return what is recorded of other windows than ours, for who reads the objectives over such `every` so often."""
     chosen = sorted(windows, key=_seconds)
-    return [*_share_rules(chosen), *(rule for objective in objectives for rule in _ratio_rules(objective, chosen))]
+    ratios = [rule for objective in objectives for rule in _ratio_rules(objective, chosen, every)]
+    return [*_share_rules(chosen), *ratios]
 
 
 def _share_rules(windows: Iterable[str]) -> list[dict[str, Any]]:
@@ -72,19 +74,23 @@ def _share_rules(windows: Iterable[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _ratio_rules(objective: Objective, windows: Iterable[str]) -> list[dict[str, Any]]:
+def _ratio_rules(objective: Objective, windows: Iterable[str], every: str = "") -> list[dict[str, Any]]:
     labels = {"slo": objective.name}
-    return [{"record": ERRORS + window, "expr": _ratio(objective, window), "labels": labels} for window in windows]
+    return [
+        {"record": ERRORS + window, "expr": _ratio(objective, window, every), "labels": labels} for window in windows
+    ]
 
 
-def _ratio(objective: Objective, window: str) -> str:
-    """Return the share of a window that failed.
+def _ratio(objective: Objective, window: str, every: str = "") -> str:
+    """Return the share of a window that failed; what holds is looked at `every` so often where a window is short.
 
     What is unknown of the window counts as good: else the first minutes of a deployment would stand for its hour, and
     a restart would spend a budget that it does not touch.
     """
     if objective.holds:
-        failed = f'(1 - avg_over_time({FRESH}{{slo="{objective.name}"}}[{window}]))'
+        recorded = f'{FRESH}{{slo="{objective.name}"}}[{window}]'
+        is_short = every and _seconds(window) <= SHORT_SECONDS
+        failed = f"(1 - avg_over_time({f'({objective.holds})[{window}:{every}]' if is_short else recorded}))"
     else:
         bad, total = (text.replace("WINDOW", window) for text in (objective.bad, objective.total))
         failed = f"(({bad}) / ({total} > 0))"

@@ -18,7 +18,7 @@ from itertools import groupby
 from pathlib import Path
 from time import monotonic, time
 
-from deploy.monitoring.rules import every_alert
+from deploy.monitoring.rules import CAUSE_KNOWN, OBJECTIVE, every_alert
 from deploy.monitoring.sources import Alert, Outcome, save_outcomes
 from shared.runtime.local_kafka import LocalKafka
 from shared.runtime.local_kafka.network import free_port
@@ -35,6 +35,9 @@ from tests.drills.watch import HISTORY, Watch, start_watch, until
 WARM_SECONDS = 30.0
 READY_FOR = "90s"
 CALM_SECONDS = 400.0
+INHIBITS = f'ALERTS{{alertname="{CAUSE_KNOWN}", alertstate="firing", window="5m"}}'
+FORGOTTEN_SECONDS = 500.0
+"""A cause that is over inhibits an objective's page for seven minutes more."""
 RECEIVERS = {"page": "page", "ticket": "ticket"}
 
 
@@ -65,10 +68,12 @@ async def drill(alerts: Sequence[Alert], scene: Scene, watch: Watch, keep: Keep)
 
 
 async def _prepare(alerts: Sequence[Alert], watch: Watch) -> None:
-    """Hasten the rules, and let pass what an earlier fault has left of these alerts: only what is new is told."""
+    """Hasten the rules, and let pass what an earlier fault has left: of these alerts, and what would inhibit them."""
     names = {alert.name for alert in alerts if alert.severity in RECEIVERS}
     await asyncio.to_thread(watch.hasten, names)
     await until(lambda: names.isdisjoint(watch.active()), CALM_SECONDS)
+    if any(name.startswith(OBJECTIVE) for name in names):
+        await until(lambda: not watch.shows(INHIBITS), FORGOTTEN_SECONDS)
 
 
 async def _told(alert: Alert, watch: Watch, began: float) -> int | None:

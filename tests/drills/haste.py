@@ -52,9 +52,8 @@ def write_rules(folder: Path, alerts: Iterable[Alert], drilled: Collection[str])
             if times > 1:
                 rule["expr"], rule["for"] = (hastened(rule[part], times) for part in ("expr", "for"))
     windows = set(_RECORDED.findall(" ".join(rule["expr"] for group in rules["groups"] for rule in group["rules"])))
-    recorded = {
-        "name": "duecourse-hastened", "interval": EVALUATED_EVERY, "rules": window_rules(load_objectives(), windows),
-    }  # fmt: skip
+    ratios = window_rules(load_objectives(), windows, EVALUATED_EVERY)
+    recorded = {"name": "duecourse-hastened", "interval": EVALUATED_EVERY, "rules": ratios}
     for name, content in (("alerts", rules), ("hastened", {"groups": [recorded]})):
         with (folder / f"{name}.rules.yml").open("w") as out:
             yaml.dump(content, out)
