@@ -80,6 +80,7 @@ class Participant:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )
+        self._sent: list[asyncio.Future[Any]] = []
         self._following: asyncio.Task[None] | None = None
         self._opened = AsyncExitStack()
 
@@ -125,16 +126,21 @@ class Participant:
     async def publish(
         self, topic: str, key: bytes, value: bytes | None, headers: Headers = (), partition: int | None = None
     ) -> None:
-        """Publish to the key's partition of a logical topic; it is durable when `answer` returns.
+        """Publish to the key's partition of a logical topic; it is on all replicas when `answer` returns.
 
         A `partition` of one's own is for those who mean to err.
         """
         where = self._settings.topology.partition_of(topic, key) if partition is None else partition
-        await self._producer.send(self._settings.topic(topic), value, key=key, partition=where, headers=list(headers))
+        name = self._settings.topic(topic)
+        self._sent.append(await self._producer.send(name, value, key=key, partition=where, headers=list(headers)))
 
     async def answer(self, moment: Moment) -> None:
-        """Report the tick as answered, after everything published is on all replicas."""
-        await self._producer.flush()
+        """Report the tick as answered, after everything published is on all replicas.
+
+        Raises what the broker said of a record that it has not taken: nobody must believe that it was published.
+        """
+        sent, self._sent = self._sent, []
+        await asyncio.gather(*sent)
         self._at = moment.at
         self._n += 1
         await self._report()

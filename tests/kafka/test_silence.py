@@ -4,8 +4,14 @@ import asyncio
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, TopicAuthorizationFailedError
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+)
 
+from shared.contract.repayments import REPAYMENTS
 from shared.contract.ticks import LOAN_CLOCK, Tick, TimeMode
 from shared.runtime import kafka_offsets
 from shared.runtime.clock_log import ClockTail, TickWriter
@@ -91,6 +97,30 @@ async def test_what_a_group_has_applied_is_asked_again_too(house, monkeypatch):
     silence_coordinators(monkeypatch, 3)
     async with kafka_offsets.GroupProgress(house.settings.access) as groups:
         assert await groups.offset_of(house.settings.group("lender"), house.settings.topic(LOAN_CLOCK), 0) == 0
+
+
+async def test_a_record_that_the_broker_refused_is_not_answered_for(house):
+    """A moment is not reported as answered while what was published at it is not in Kafka."""
+    topic = house.settings.topic(REPAYMENTS)
+    await tick(house, 0)
+    admin = AIOKafkaAdminClient(bootstrap_servers=house.settings.broker)
+    await admin.start()
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": "60"})])
+    await admin.close()
+
+    async def publish_and_answer():
+        async with Participant(house.settings, "lender", LOAN_CLOCK) as lender:
+            async for moment in lender.moments():
+                await lender.publish(REPAYMENTS, b"loan", b"paid")
+                await lender.answer(moment)
+                return
+
+    with pytest.raises(MessageSizeTooLargeError):
+        await asyncio.wait_for(publish_and_answer(), 60)
+    async with kafka_offsets.GroupProgress(house.settings.access) as groups:
+        clock = house.settings.topic(LOAN_CLOCK)
+        reported = await groups.insist(house.settings.group("lender"), clock, house.settings.loan_partitions)
+        assert set(reported.values()) == {0}
 
 
 async def test_who_hears_the_clock_no_more_ends_with_the_reason(house, monkeypatch):
