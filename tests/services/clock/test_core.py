@@ -26,6 +26,12 @@ def test_a_loan_tick_tells_each_partition_its_own_barriers_and_the_switches():
     assert {(t.at, t.policy, t.switches, t.silent) for t in ticks.values()} == {(AT, "a1", STOPPED, ())}
 
 
+def test_a_borrower_tick_tells_each_partition_what_operators_said():
+    """The gate learns of a switch from its own ticks and from nowhere else."""
+    ticks = dict(borrower_ticks(BorrowerTick(AT, (0, 1)), {0: {}, 1: {}}, {}, "a1", STOPPED))
+    assert {p: (t.at, t.policy, t.switches) for p, t in ticks.items()} == dict.fromkeys((0, 1), (AT, "a1", STOPPED))
+
+
 def test_a_frozen_topic_keeps_the_barrier_of_the_tick_before():
     """In a planned silence nothing that the silent service wrote is seen, however late it was stopped."""
     due = BorrowerTick(AT, (0, 1), ("escalation/0",), frozenset({ESCALATIONS}))

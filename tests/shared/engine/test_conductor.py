@@ -33,6 +33,18 @@ def test_stage_1_is_open_loop_and_never_goes_back():
     assert conductor.next_loan_tick(T - 5000) == LoanTick(T + 1, (0, 1))
 
 
+def test_an_older_tick_that_comes_late_takes_nothing_back():
+    """What another clock wrote after a pause is seen after newer ticks: time goes on from the newest of all."""
+    conductor = wall(everybody(T + 2000), gate=T + 1000, ticks=(T, T + 2000))
+    conductor.saw_borrower_tick(0, T + 2000)
+    for p in range(2):
+        conductor.saw_loan_tick(p, T + 1000, 3000)
+    conductor.saw_borrower_tick(0, T + 1000)
+    assert (conductor.newest_at, conductor.newest_borrower_at) == (T + 2000, T + 2000)
+    assert conductor.next_loan_tick(T + 1500) == LoanTick(T + 2001, (0, 1))
+    assert conductor.next_borrower_tick(3000) is None
+
+
 def test_stage_2_gets_a_tick_when_all_of_stage_1_have_applied_it():
     """The smallest tick applied by every pair is the one."""
     assert wall(everybody(T)).next_borrower_tick(10) == BorrowerTick(T, (0,))

@@ -261,6 +261,20 @@ def test_a_key_is_woken_once_in_a_tick_whatever_its_core_wishes():
     assert (transaction.wakes, state.asked, wake_at) == (1, 1, START_MS + 1)
 
 
+def test_those_woken_are_counted_while_a_tick_lasts_and_forgotten_at_its_end():
+    """Whoever folds the log in the middle of a tick learns how many it has woken, and nobody learns it afterwards."""
+    where = deployment(loans=1, borrowers=1, limits=Limits(1, 1))
+    logs = {
+        DUE_DATES: [LogRecord(at, *due(f"L{at}", 1)) for at in range(2)],
+        LOAN_CLOCK: [LogRecord(0, *tick(START_MS, {DUE_DATES: 2}))],
+        REPAYMENTS: [],
+        LOAN_CONTACTS: [],
+    }
+    harness = Harness(LOANS, where, 0, logs)
+    harness.run()
+    assert [(it.wakes, it.progress.woken) for it in harness.transactions if it.wakes] == [(1, 1), (1, 0)]
+
+
 def test_records_delivered_twice_are_dropped():
     """A seek that overlaps what was read does no harm."""
     harness = one_partition(dues=[due("L1", 1), due("L2", 1)], clock=[tick(START_MS, {DUE_DATES: 2})])
