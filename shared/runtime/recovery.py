@@ -41,6 +41,8 @@ class EpochRecovery(Recovery):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._positions: dict[TP, int] = {}
         self._armed = False
+        self._untidy: set[int] = set()
+        """Partitions whose stores took records of the changelog since they were tidied."""
 
     async def _build_highwaters(self, consumer: Any, tps: set[TP], destination: Any, title: str) -> None:
         if title == "active":
@@ -93,6 +95,7 @@ class EpochRecovery(Recovery):  # type: ignore[misc]
         if records:
             with _room_on_disk():
                 self.app.shell.store_of(tp.partition).restore(records)
+            self._untidy.add(tp.partition)
             self.app.shell.metrics.board.add(RECOVERED, len(records))
             self.active_offsets[tp] = records[-1].offset
 
@@ -118,6 +121,7 @@ class EpochRecovery(Recovery):  # type: ignore[misc]
         )
         if app.consumer_generation_id != generation_id:
             return
+        self._tidy(sorted(tp.partition for tp in self.active_tps))
         assignment = consumer.assignment()
         buffered_partitions(consumer).clear()
         consumer.resume_partitions({tp for tp in assignment if not self._is_changelog_tp(tp)})
@@ -133,6 +137,12 @@ class EpochRecovery(Recovery):  # type: ignore[misc]
         self.tables.on_actives_ready()
         self.tables.on_standbys_ready()
         app.on_rebalance_end()
+
+    def _tidy(self, partitions: Sequence[int]) -> None:
+        for partition in self._untidy.intersection(partitions):
+            with _room_on_disk():
+                self.app.shell.store_of(partition).tidy()
+        self._untidy.difference_update(partitions)
 
 
 class EpochTableManager(TableManager):  # type: ignore[misc]

@@ -98,7 +98,7 @@ class RocksStore:
             self._database.write(batch)
 
     def restore(self, records: Sequence[Any]) -> None:
-        """Apply consecutive changelog records in one batch, deriving the due index; stale entries stay behind."""
+        """Apply consecutive changelog records in one batch, deriving the due index; stale entries stay until `tidy`."""
         batch = rocksdict.WriteBatch(raw_mode=True)
         for record in records:
             if record.value is None:
@@ -109,4 +109,23 @@ class RocksStore:
             if entry is not None:
                 batch.put(due_key(entry), b"")
         batch.put(self._offset_key, b"%d" % records[-1].offset)
+        self._database.write(batch)
+
+    def tidy(self) -> None:
+        """Leave one due entry per state that has one, in one batch: the first tick would look at each stale one.
+
+        No state may change meanwhile. Takes some 5 us a state.
+        """
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        batch.delete_range(DUE_PREFIX, DUE_END)
+        iterator = self._database.iter()
+        iterator.seek(STATE_PREFIX)
+        while iterator.valid():
+            key = iterator.key()
+            if key[:1] != STATE_PREFIX:
+                break
+            entry = due_of(key, iterator.value())
+            if entry is not None:
+                batch.put(due_key(entry), b"")
+            iterator.next()
         self._database.write(batch)

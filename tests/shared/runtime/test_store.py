@@ -62,6 +62,20 @@ def test_recovery_restores_states_and_derives_the_due_index(database):
     assert database.get(OFFSET_KEY) == b"44"
 
 
+@settings(max_examples=60, deadline=None)
+@given(history=st.lists(st.tuples(st.sampled_from([b"sa", b"sb", b"sc"]), st.none() | st.integers(0, 9)), min_size=1))
+def test_a_tidied_store_has_one_due_entry_for_each_state(database, history):
+    """Whatever a changelog went through, what is due afterwards is what its newest states say, and nothing stale."""
+    disk = emptied(database)
+    records = [(key, None if at is None else INSTANT.pack(at) + b"x") for key, at in history]
+    disk.restore([SimpleNamespace(key=key, value=value, offset=n) for n, (key, value) in enumerate(records)])
+    disk.tidy()
+    wanted = sorted((at, key[1:]) for key, at in dict(history).items() if at)
+    assert disk.scan_due((0, b""), 100, 100) == (wanted, None)
+    assert {key: disk.get(key) for key, _ in history} == dict(records)
+    assert database.get(OFFSET_KEY) == b"%d" % (len(history) - 1)
+
+
 def test_a_store_is_the_image_of_one_changelog_only(database):
     """An empty store is claimed once; a store with content and no owner, or with another one, is nobody else's."""
     store = emptied(database)
