@@ -5,21 +5,29 @@ A reason that is not true explains nothing. Amounts and days are those of our ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from shared.contract.loans import LoanTerms, Role
 from shared.contract.outreach import PermitGranted, PersonHoldForwarded
-from shared.contract.requests import ContactRequested, ContactWithdrawn, WithdrawalReason
+from shared.contract.requests import ContactClass, ContactRequested, ContactWithdrawn, WithdrawalReason
 from shared.contract.topics import CREDIT_REPORT, DEAD_LETTERS
 from shared.simulation.checkers.chronicle import Chronicle, Entry
 from shared.simulation.checkers.ledger import Ledger, Position, business_day
+from shared.simulation.checkers.local_time import local_moment
+from shared.simulation.checkers.policies import Policies
 from shared.simulation.checkers.spool_rows import author
 from shared.simulation.checkers.verdict import Findings
 
+STEPS: Final = frozenset({ContactClass.PRE_DUE, ContactClass.DUE, ContactClass.OVERDUE})
+"""Classes of the steps around a due date."""
+_REMINDERS: Final = STEPS | {ContactClass.RETURNED_PAYMENT}
 
-def check(chronicle: Chronicle, ledger: Ledger, findings: Findings) -> None:
-    """Compare each wish with the ledger, each permit with its wishes, and each withdrawal with its reason."""
+
+def check(chronicle: Chronicle, ledger: Ledger, policies: Policies, findings: Findings) -> None:
+    """Compare each wish with the ledger and the one before, each permit with its wishes, withdrawals with reasons."""
     asked = {entry.data.request_id: entry for entry in chronicle.of(ContactRequested)}
+    _check_gaps(chronicle, asked.values(), ledger, policies, findings)
     for entry in asked.values():
         if chronicle.judges(entry.at):
             _check_request(entry, ledger.position(entry.data.loan_id, entry.at), findings)
@@ -66,6 +74,39 @@ def _check_request(entry: Entry[ContactRequested], position: Position, findings:
     days = max(late, default=0)
     what = f"it says {request.days_past_due} days past due, by our ledger {days}"
     findings.require(that=request.days_past_due == days, where=where, what=what)
+
+
+def _check_gaps(
+    chronicle: Chronicle,
+    asked: Iterable[Entry[ContactRequested]],
+    ledger: Ledger,
+    policies: Policies,
+    findings: Findings,
+) -> None:
+    """Require of each new message about arrears that the strategy's days have passed since the one before.
+
+    And that none of the steps is said in the quiet days after the notice that a payment came back. What replaces a
+    message that was taken back is no new one.
+    """
+    overdue: dict[str, int] = {}
+    returned: dict[str, int] = {}
+    for entry in sorted(asked, key=lambda one: one.at):
+        wish, terms = entry.data, ledger.position(entry.data.loan_id, entry.at).terms
+        if terms is None or wish.contact_class not in _REMINDERS:
+            continue
+        day = local_moment(entry.at, terms.accounting_zone).day
+        course = policies.of(wish.policy).strategy.treatment(terms.product, terms.segment).reminder
+        waits = [(returned, course.returned.quiet_days)] if wish.contact_class in STEPS else []
+        if wish.contact_class is ContactClass.OVERDUE and wish.replaces_request_id is None:
+            waits.append((overdue, course.gap_days))
+        for last, days in waits if chronicle.judges(entry.at) else ():
+            passed = day - last.get(wish.loan_id, day - days)
+            what = f"it was asked for {passed} days after the message before, the strategy wants {days}"
+            findings.require(that=passed >= days, where=entry.where, what=what)
+        if wish.contact_class is ContactClass.OVERDUE:
+            overdue[wish.loan_id] = day
+        elif wish.contact_class is ContactClass.RETURNED_PAYMENT:
+            returned[wish.loan_id] = day
 
 
 def _check_permit(

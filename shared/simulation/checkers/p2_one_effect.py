@@ -10,21 +10,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from shared.contract.base import Event
 from shared.contract.loans import InstalmentChanged
 from shared.contract.outcomes import Outcome, OutreachOutcome
 from shared.contract.outreach import PermitGranted
-from shared.contract.requests import ContactClass, ContactRequested
+from shared.contract.requests import ContactRequested
 from shared.contract.topics import DEAD_LETTERS, RATE_LIMITER
 from shared.kernel.ids import derive_id
 from shared.simulation.checkers.chronicle import Chronicle, Entry
+from shared.simulation.checkers.demands import STEPS
 from shared.simulation.checkers.spool import Spool
 from shared.simulation.checkers.verdict import Findings, Verdict
-
-_STEPS: Final = frozenset({ContactClass.PRE_DUE, ContactClass.DUE, ContactClass.OVERDUE})
-"""Classes of the steps around a due date."""
 
 
 def check(chronicle: Chronicle) -> Verdict:
@@ -83,7 +80,7 @@ def _check_steps(chronicle: Chronicle, findings: Findings) -> None:
     asked: Counter[tuple[object, ...]] = Counter()
     for entry in sorted(chronicle.of(ContactRequested), key=lambda one: one.at):
         wish = entry.data
-        if wish.contact_class in _STEPS and wish.replaces_request_id is None:
+        if wish.contact_class in STEPS and wish.replaces_request_id is None:
             what = (wish.loan_id, wish.step, wish.instalment_ids, wish.oldest_due_date)
             asked[what] += 1
             most = len(wish.instalment_ids) + moved[wish.loan_id]

@@ -80,7 +80,7 @@ def check(chronicle: Chronicle, policies: Policies) -> Verdict:
             what = f"request {request_id} was never made"
             findings.require(that=request_id in requests, where=entry.where, what=what)
     ledger = Ledger(chronicle, policies.calendars)
-    demands.check(chronicle, ledger, findings)
+    demands.check(chronicle, ledger, policies, findings)
     stages.check(chronicle, ledger, policies, findings)
     return findings.verdict()
 
@@ -146,6 +146,10 @@ def _check_blocks(
             blocks = _hours_block(rule, knowledge, entry.at)
             findings.require(that=blocks, where=entry.where, what=f"{what}: {rule.rule.id}")
     for cap in caps:
+        if cap.rule.id in named:
+            concerns = deferred.contact_class not in cap.exempt_classes
+            text = f"{what}: {cap.rule.id} does not concern a {deferred.contact_class}"
+            findings.require(that=concerns, where=entry.where, what=text)
         plain = cap.per is Per.PERSON and cap.unit is Unit.ATTEMPT and not cap.callback_exempt
         if plain and cap.rule.id in named:
             blocks = _cap_blocks(cap, knowledge, society, deferred.borrower_id, entry.at)

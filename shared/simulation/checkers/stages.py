@@ -9,6 +9,7 @@ from collections import defaultdict
 from datetime import date
 
 from shared.contract.base import Rung
+from shared.contract.loans import LoanBoarded
 from shared.contract.outcomes import Direction, Outcome
 from shared.contract.outreach import ContactOutcome
 from shared.contract.requests import ContactClass, StageChanged, StageMove
@@ -44,13 +45,19 @@ def check(chronicle: Chronicle, ledger: Ledger, policies: Policies, findings: Fi
                     _check_rise(entry, position, ladder, findings)
                 whole = before is not None or _is_whole(chronicle, ledger, loan_id)
                 if entry.data.move is StageMove.RAISED and whole:
-                    _check_patience(entry, before, position, ladder, tried[loan_id], findings)
+                    moved_in_at = _moved_in_at(ledger, loan_id)
+                    _check_patience(entry, before, moved_in_at, position, ladder, tried[loan_id], findings)
             before = entry
 
 
 def _is_whole(chronicle: Chronicle, ledger: Ledger, loan_id: str) -> bool:
     """Whether every move of a loan was read: moves long before what is judged are not."""
     return chronicle.since is None or all(known.at >= chronicle.since for known in ledger.facts(loan_id))
+
+
+def _moved_in_at(ledger: Ledger, loan_id: str) -> int | None:
+    """Return the tick that read of a loan with a history elsewhere; None where it began here."""
+    return next((known.at for known in ledger.facts(loan_id) if isinstance(known.entry.data, LoanBoarded)), None)
 
 
 def _today(position: Position, at: int) -> date:
@@ -96,25 +103,30 @@ def _check_rise(entry: Entry[StageChanged], position: Position, ladder: Ladder, 
 def _check_patience(
     entry: Entry[StageChanged],
     before: Entry[StageChanged] | None,
+    moved_in_at: int | None,
     position: Position,
     ladder: Ladder,
     tried: list[tuple[int, ContactOutcome]],
     findings: Findings,
 ) -> None:
-    """Require that a rise waited for its days on the rung below, and for attempts really made there."""
+    """Require that a rise waited for its days on the rung below, and for attempts really made there.
+
+    Who moved in on a rung stands there from the tick that reads of it; days and attempts before count for nothing.
+    """
     assert position.terms is not None
     move, rung = entry.data, ladder.find(entry.data.rung)
     boarded = Rung.NONE if position.boarded is None else position.boarded.current_rung
     stood = boarded if before is None else before.data.rung
     what = f"it is said to have stood on {move.rung_before}, it stood on {stood}"
     findings.require(that=move.rung_before is stood, where=entry.where, what=what)
-    if rung is None or before is None:
+    since = moved_in_at if before is None else before.at
+    if rung is None or since is None:
         return
     zone = position.terms.accounting_zone
-    dwelt = local_moment(entry.at, zone).day - local_moment(before.at, zone).day
+    dwelt = local_moment(entry.at, zone).day - local_moment(since, zone).day
     enough = move.rung_before is Rung.NONE or dwelt >= rung.dwell_days
     findings.require(that=enough, where=entry.where, what=f"it dwelt {dwelt} days on {move.rung_before}")
-    made = _attempts(tried, ladder.find(move.rung_before), before.at, entry.at)
+    made = _attempts(tried, ladder.find(move.rung_before), since, entry.at)
     what = f"{made} attempts were made on {move.rung_before}, {rung.attempts} are needed"
     findings.require(that=made >= rung.attempts, where=entry.where, what=what)
 

@@ -14,6 +14,7 @@ from shared.contract.outreach import ClearanceAnswered, ContactOutcome, PermitGr
 from shared.contract.recorded import Recorded
 from shared.contract.requests import (
     ClearancePurpose,
+    ContactClass,
     ContactRequested,
     ContactWithdrawn,
     ReportChanged,
@@ -131,6 +132,16 @@ def _from_below(_: str, event: Event) -> Event:
     return event.model_copy(update={"rung_before": Rung.NONE}) if raised else event
 
 
+def _as_if_it_were_late(_: str, event: Event) -> Event:
+    due = isinstance(event, ContactRequested) and event.contact_class is ContactClass.DUE
+    return event.model_copy(update={"contact_class": ContactClass.OVERDUE}) if due else event
+
+
+def _as_if_money_had_come_back(_: str, event: Event) -> Event:
+    due = isinstance(event, ContactRequested) and event.contact_class is ContactClass.DUE
+    return event.model_copy(update={"contact_class": ContactClass.RETURNED_PAYMENT}) if due else event
+
+
 def _nobody_tried(_: str, event: Event) -> Event | None:
     return None if isinstance(event, ContactOutcome) else event
 
@@ -151,6 +162,8 @@ ALTERED: dict[str, tuple[str, Alter]] = {
     "days past due, treatment days and amount": ("P7", _more_overdue),
     "it is said to have stood on": ("P7", _from_below),
     "attempts were made on": ("P7", _nobody_tried),
+    "after the message before, the strategy wants 2": ("P7", _as_if_it_were_late),
+    "after the message before, the strategy wants 3": ("P7", _as_if_money_had_come_back),
 }
 
 
