@@ -220,6 +220,23 @@ class TestCaps:
         driver.tick(NOON, profile(SHANGHAI), notice("n1", NOON))
         assert permits(driver.tick(NOON + 1000, wish("r1", NOON)))
 
+    def test_t48_a_notice_passes_a_cap_that_is_full_already_and_a_returned_payment_does_not(self):
+        """Only what the law demands is exempt: word of a returned payment waits like any other message."""
+        driver = gate()
+        assert permits(driver.tick(NOON, profile(SHANGHAI), wish("r1", NOON)))
+        came_back = wish("r2", NOON, kind=ContactClass.RETURNED_PAYMENT)
+        turn = driver.tick(NOON + 1000, came_back, notice("n1", NOON))
+        assert the_permit(turn).contact_class is ContactClass.STATUTORY_NOTICE
+        assert blocked_by(turn) == {"digital-day"}
+
+    def test_an_attempt_outside_of_its_permit_counts_on_the_day_on_which_it_was_made(self):
+        """A gateway that acts a day late has used up that day, too."""
+        driver = gate()
+        permit = the_permit(driver.tick(NOON, profile(SHANGHAI), wish("r1", NOON)))
+        late = NOON + DAY_MS
+        driver.tick(late, outcome(Outcome.ATTEMPTED, late - 1000, permit=permit))
+        assert blocked_by(driver.tick(late + 1000, wish("r2", late))) == {"digital-day"}
+
     def test_t51_contacts_of_others_count(self):
         """An agency's message of the morning uses up the day."""
         driver = gate()
@@ -308,6 +325,16 @@ class TestConversations:
         night = local("2024-02-14 21:00")
         assert blocked_by(driver.tick(night, call("c2", night))) >= {"hours"}
         assert [callback.until_ms for callback in driver.state.callbacks] == [NOON - HOUR_MS + 7 * DAY_MS]
+
+    def test_t50_a_callback_frees_its_own_channel_until_its_own_end(self):
+        """Who wants to be written to is not called for it, and who named an end is not called after it."""
+        talked = outcome(Outcome.CONVERSATION, NOON - 2 * HOUR_MS, channel=Channel.CALL)
+        for asked in (
+            consent(NOON - HOUR_MS, Channel.SMS, purpose=ConsentPurpose.CALLBACK),
+            consent(NOON - HOUR_MS, Channel.CALL, purpose=ConsentPurpose.CALLBACK, expires_ms=NOON - 1),
+        ):
+            turn = gate().tick(NOON, profile(SHANGHAI), talked, asked, call("c1", NOON))
+            assert blocked_by(turn) == {"conversation-day"}
 
 
 class TestRefusal:

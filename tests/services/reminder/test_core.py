@@ -122,6 +122,12 @@ def test_the_primary_borrower_is_asked_not_the_guarantor(driver: Reminder) -> No
     assert late(driver, -3).events[0].key == ANN
 
 
+def test_of_several_borrowers_the_first_is_asked(driver: Reminder) -> None:
+    """Whoever stands behind the first borrower, a guarantor too, gets no reminder (T-29)."""
+    begin(driver, obligors=JOINT[::-1])
+    assert late(driver, -3).events[0].key == ANN
+
+
 def test_t06_a_moved_due_date_moves_its_reminders(driver: Reminder) -> None:
     """An instalment due on a Sunday under `following` is due on Monday, and so are the steps around it."""
     begin(driver, due_date_convention=DueDateConvention.FOLLOWING)
@@ -230,6 +236,13 @@ def test_payment_withdraws_at_the_tick_that_reads_it(driver: Reminder) -> None:
     driver.run(at(60), HOUR)
     assert len(driver.all(ContactRequested)) == 3
     assert driver.turns[-1].events == ()
+
+
+def test_payment_withdraws_up_to_the_last_moment_of_the_request(driver: Reminder) -> None:
+    """P5: while a permit could still be granted the request stands, and goes with its reason."""
+    begin(driver)
+    request = asked(late(driver, 7))
+    assert taken_back(driver.tick(request.not_after_ms - 1, paid("p1", 100_000, DUE))) == [WithdrawalReason.PAID]
 
 
 def test_t18_a_payment_known_just_before_the_step_silences_it(driver: Reminder) -> None:
