@@ -12,7 +12,7 @@ from services.credit_report.reasons import CreditSkip, Told
 from shared.contract.base import HoldReason
 from shared.contract.loans import ClosedReason, FiledMonth, Obligor, Role
 from shared.contract.repayments import Payer
-from shared.contract.requests import ContactRequested, ReportAction
+from shared.contract.requests import ContactRequested, ReportAction, WithdrawalReason
 from shared.domain.reporting import load_reporting
 from shared.kernel.zones import DAY_MS, HOUR_MS
 from tests.driver import Driver
@@ -218,12 +218,22 @@ def test_an_instalment_cancelled_after_it_was_told_corrects_at_once() -> None:
     assert bureau.codes(MARCH) == ["1", "*"]
 
 
-def test_t12_grace_is_not_adverse() -> None:
-    """Days past due run on in grace, but the bureau hears nothing of them, and nobody is warned."""
+@pytest.mark.parametrize("grace_days", [25, 21])
+def test_t12_grace_is_not_adverse(grace_days: int) -> None:
+    """Days past due run on in grace, through its last day, but the bureau hears nothing, and nobody is warned."""
     bureau = Bureau()
-    facts = [(START, opened(grace_days=25)), (START, scheduled())]
+    facts = [(START, opened(grace_days=grace_days)), (START, scheduled())]
     bureau.run(START, CUTOFF + HOUR_MS, facts)
     assert (bureau.codes(MARCH), bureau.told(MARCH).days_past_due, bureau.asked()) == (["N"], 0, [])
+
+
+def test_money_of_the_last_moment_takes_the_notice_back() -> None:
+    """P5: who pays before the cut-off, and is read at its tick, is told as normal and must not be warned any more."""
+    bureau = Bureau(notice=lambda _: Way.SILENT)
+    bureau.run(START, CUTOFF, _opened((CUTOFF, paid("p1", 100_000, date(2024, 3, 31)))))
+    (notice,) = bureau.asked()
+    assert [(it.request_id, it.reason) for it in bureau.withdrawn()] == [(notice.request_id, WithdrawalReason.PAID)]
+    assert bureau.codes(MARCH) == ["N"]
 
 
 def test_t03_a_shortfall_within_tolerance_is_not_adverse() -> None:

@@ -243,6 +243,13 @@ class TestCaps:
         seen = outcome(Outcome.ATTEMPTED, NOON - HOUR_MS, channel=Channel.EMAIL, lender="lender-2")
         assert blocked_by(driver.tick(NOON, profile(SHANGHAI), seen, wish("r1", NOON))) == {"digital-day"}
 
+    def test_caps_count_the_days_of_every_zone_where_the_person_may_be(self):
+        """At two in London it is yesterday in New York: by London's day the message of the night is today's (T-09)."""
+        night, day = local("2024-02-14 02:00", LONDON), local("2024-02-14 14:30", LONDON)
+        seen = outcome(Outcome.ATTEMPTED, night, channel=Channel.EMAIL, lender="lender-2")
+        turn = gate().tick(day, profile(NEW_YORK, LONDON), seen, wish("r1", day))
+        assert blocked_by(turn) == {"digital-day"}
+
     def test_only_not_attempted_gives_back(self):
         """A bounce counts, an expiry counts (T-42), `not_attempted` frees, even after the expiry."""
         for what, freed in ((Outcome.BOUNCED, False), (Outcome.NOT_ATTEMPTED, True), (None, False)):
