@@ -69,20 +69,21 @@ async def drill(alerts: Sequence[Alert], scene: Scene, watch: Watch, keep: Keep)
 
 async def _prepare(alerts: Sequence[Alert], watch: Watch) -> None:
     """Hasten the rules, and let pass what an earlier fault has left: of these alerts, and what would inhibit them."""
-    names = {alert.name for alert in alerts if alert.severity in RECEIVERS}
+    names = {alert.name for alert in alerts}
+    told = {alert.name for alert in alerts if alert.severity in RECEIVERS}
     await asyncio.to_thread(watch.hasten, names)
-    await until(lambda: names.isdisjoint(watch.active()), CALM_SECONDS)
-    if any(name.startswith(OBJECTIVE) for name in names):
+    await until(lambda: told.isdisjoint(watch.active()), CALM_SECONDS)
+    if any(name == CAUSE_KNOWN or name.startswith(OBJECTIVE) for name in names):
         await until(lambda: not watch.shows(INHIBITS), FORGOTTEN_SECONDS)
 
 
 async def _told(alert: Alert, watch: Watch, began: float) -> int | None:
-    """Return after how many seconds somebody was told; the watchdog is told to nobody, and only has to be held."""
+    """Return after how many seconds somebody was told; what is told to nobody only has to be held, by this cause."""
     assert alert.drill is not None
 
     def reached() -> bool:
         if alert.severity == "none":
-            return alert.name in watch.active()
+            return alert.name in watch.active() and (alert.name != CAUSE_KNOWN or watch.shows(INHIBITS))
         return alert.name in watch.pager.since(began, RECEIVERS[alert.severity])
 
     after = await until(reached, seconds_of(alert.drill.within) - (monotonic() - began))
