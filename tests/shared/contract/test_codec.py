@@ -252,6 +252,9 @@ def test_bounds_are_inclusive() -> None:
     assert isinstance(decode(REPAYMENTS, KEY, largest), Envelope)
     for day in ("1990-01-01", "2099-12-31", "2024-02-29"):
         assert isinstance(decode(REPAYMENTS, KEY, spoilt("2024-02-18", day)), Envelope)
+    for instant, taken in (("2099-12-31T23:59:59.999Z", True), ("2100-01-01T00:00:00.000Z", False)):
+        found = decode(REPAYMENTS, KEY, spoilt("2024-02-18T04:00:00.000Z", instant))
+        assert isinstance(found, Envelope) is taken
     padded = VALUE + b" " * (codec.VALUE_BYTES_MAX - len(VALUE))
     assert isinstance(decode(REPAYMENTS, KEY, padded), Envelope)
     assert decode(REPAYMENTS, KEY, padded + b" ").reason is DeadReason.TOO_LARGE

@@ -251,6 +251,14 @@ def fresh_witness(at):
     return time
 
 
+def test_the_newest_prompt_answer_of_the_broker_counts():
+    """A broker whose time runs away is no longer agreed with, though its first answer was right."""
+    time = fresh_witness(T)
+    assert time.disagreement(T + 1_000, 1_000) is None
+    time.saw_append(T + 2_000 + TOLERANCE_MS + 1, 2_000, 2_000)
+    assert "broker" in (time.disagreement(T + 2_000, 2_000) or "")
+
+
 def test_an_answer_that_was_read_late_is_no_witness_against_the_clock():
     """A clock that stood still before it read the broker's answer goes on: the broker's time is not that of reading."""
     for wrong_ms, believed in ((0, True), (TOLERANCE_MS + 1, False), (-TOLERANCE_MS - 1, False)):
