@@ -56,15 +56,27 @@ async def drill(alerts: Sequence[Alert], scene: Scene, watch: Watch, keep: Keep)
     shown = [await asyncio.to_thread(watch.shows, alert.queries[0]) for alert in alerts]
     await FAULTS[heal](scene)
     healed = monotonic()
-    paged = [alert for alert in alerts if alert.severity == "page" and not drills[alert.name].stays]
-    await asyncio.gather(*(_over(alert, watch, healed) for alert in paged))
+    awaited = [alert for alert in alerts if _must_pass(alert)]
+    over = dict(
+        zip(
+            [alert.name for alert in awaited],
+            await asyncio.gather(*(_over(alert, watch, healed) for alert in awaited)),
+            strict=True,
+        )
+    )
     beside = tuple(
         sorted(watch.pager.since(began, "page").keys() - drills.keys() - {it.pages for it in drills.values()})
     )
     return [
-        asyncio.create_task(_outcome(alert, watch, healed, (after, shows, beside), keep))
+        asyncio.create_task(_outcome(alert, watch, healed, (after, shows, beside, over.get(alert.name)), keep))
         for alert, after, shows in zip(alerts, told, shown, strict=True)
     ]
+
+
+def _must_pass(alert: Alert) -> bool:
+    """Whether the next fault waits for the end of this alert: of a page, and of a burn that it might prolong."""
+    stays = alert.drill is not None and alert.drill.stays
+    return not stays and (alert.severity == "page" or alert.name.startswith(OBJECTIVE))
 
 
 async def _prepare(alerts: Sequence[Alert], watch: Watch) -> None:
@@ -99,10 +111,10 @@ async def _over(alert: Alert, watch: Watch, healed: float) -> int | None:
 
 
 async def _outcome(
-    alert: Alert, watch: Watch, healed: float, seen: tuple[int | None, bool, tuple[str, ...]], keep: Keep
+    alert: Alert, watch: Watch, healed: float, seen: tuple[int | None, bool, tuple[str, ...], int | None], keep: Keep
 ) -> None:
-    told, shown, beside = seen
-    over = await _over(alert, watch, healed)
+    told, shown, beside, over = seen
+    over = over or await _over(alert, watch, healed)
     ends = over is not None or alert.severity == "none" or (alert.drill is not None and alert.drill.stays)
     passed = told is not None and shown and ends and not beside
     outcome = Outcome(told=told, over=over, beside=beside, shown=shown, passed=passed)
