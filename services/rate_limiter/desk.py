@@ -188,9 +188,11 @@ class Desk:
         waiting = sorted(self._pending.values(), key=_priority)
         for request in waiting[PENDING_MAX:]:
             self._refuse(request, (block(Standing.PENDING_BOUND),))
-        for request in waiting[:PENDING_MAX]:
-            if request.id in self._pending and not self._was_said(request):
-                self._decide(self._pending[request.id])
+        # Of all of them first: what was said must not travel along with a wish that is decided before.
+        unsaid = [request.id for request in waiting[:PENDING_MAX] if not self._was_said(request)]
+        for request_id in unsaid:
+            if request_id in self._pending:
+                self._decide(self._pending[request_id])
 
     def _was_said(self, request: Request) -> bool:
         """A wish asked anew is refused when the one that it replaces became a contact, and waits while that may be."""

@@ -747,6 +747,17 @@ class TestAskedAnew:
         assert [rule.rule_id for rule in turn.of(PermitRefused)[0].rules] == ["already_said"]
         assert permits(turn) == []
 
+    def test_what_was_said_does_not_travel_along_with_another_wish(self):
+        """Asked anew beside a more pressing wish of the same lender, class and channel, it is refused all the same."""
+        driver = gate()
+        permit = the_permit(driver.tick(NOON, profile(SHANGHAI), wish("r1", NOON)))
+        driver.tick(NOON + 1000, outcome(Outcome.ATTEMPTED, NOON + 500, permit=permit))
+        at = NOON + DAY_MS
+        anew, other = wish("r2", at, replaces="r1"), wish("r3", at, days_past_due=9)
+        turn = driver.tick(at, taken_back("r1", WithdrawalReason.AMOUNT_CHANGED), anew, other)
+        assert [loan.request_id for loan in the_permit(turn).loans] == ["r3"]
+        assert [(it.request_id, it.rules[0].rule_id) for it in turn.of(PermitRefused)] == [("r2", "already_said")]
+
     def test_what_was_said_is_not_said_however_often_it_is_asked_anew(self):
         """A wish that was refused as said already is replaced itself, as by each part payment: that is refused too."""
         driver = gate()
