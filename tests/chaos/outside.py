@@ -7,7 +7,6 @@ answer they try again, as theirs would.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -49,13 +48,13 @@ class Outside(Protocol):
 
 
 class Simulated:
-    """The simulation's lenders and gateways. What a moment said is kept until the broker has it."""
+    """The simulation's lenders and gateways. What a moment said is said again until the broker has it."""
 
     def __init__(self, settings: Settings, scenario: Scenario) -> None:
         self._settings = settings
         self._lender, self._gateway = scenario.lender(), scenario.gateway()
         self._heard: dict[tuple[str, int], int] = {}
-        self._unsaid: deque[Publication] = deque()
+        self._unsaid: list[Publication] = []
         self._thought_of = self._answered = 0
         self.quiet = False
 
@@ -79,12 +78,11 @@ class Simulated:
         async with Participant(self._settings, OUTSIDE, BORROWER_CLOCK, reads=reads, after=(RATE_LIMITER,)) as outside:
             async for moment in outside.moments():
                 self._think(moment)
-                while self._unsaid:
-                    said = self._unsaid[0]
+                for said in self._unsaid:
                     assert said.key is not None
                     await outside.publish(said.topic, said.key, said.value, said.headers, said.partition)
-                    self._unsaid.popleft()
                 await outside.answer(moment)
+                self._unsaid.clear()
                 self._answered = moment.at
                 await asyncio.sleep(MOMENT_SECONDS_MIN)
 
