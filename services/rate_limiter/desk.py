@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from typing import Final
@@ -67,6 +68,7 @@ class Desk:
         self._answers = Answers(borrower_id, tick.at, policy_hash)
         self._contacts = {contact.id: contact for contact in state.contacts}
         self._pending = {request.id: request for request in state.pending}
+        self._permits = _permits_by_request(state.contacts)
         self._skips: list[Skip] = []
         self._wakes: list[int] = []
         self._answered: list[Answered] = []
@@ -121,8 +123,11 @@ class Desk:
             self._take_back(permit, permit.withdrawals[0].reason.value, causes, ())
             return
         objections = self._judge.objections(permit, list(self._contacts.values()), self._now)
-        if objections:
-            rules = tuple(it.rule_id for it in objections)
+        rules = tuple(it.rule_id for it in objections)
+        others = [it for request in permit.requests for it in self._permits_for(request) if it.id != permit.id]
+        if any(it.is_used for it in others):
+            rules = (Standing.ALREADY_SAID.value, *rules)
+        if rules:
             causes = [request.fact_id for request in permit.requests]
             self._take_back(permit, rules[0], causes, rules)
         else:
@@ -195,15 +200,21 @@ class Desk:
                 self._decide(self._pending[request_id])
 
     def _was_said(self, request: Request) -> bool:
-        """A wish asked anew is refused when the one that it replaces became a contact, and waits while that may be."""
-        for contact in self._contacts.values():
-            if request.replaces is None or all(asked.request_id != request.replaces for asked in contact.asked):
-                continue
-            if contact.is_used:
-                self._refuse(request, (block(Standing.ALREADY_SAID),))
-                return True
-            self._pending[request.id] = replace(request, awaits=contact.id)
+        """Refuse a wish when it, or the one that it replaces, became a contact; let it wait while that may still be."""
+        permits = self._permits_for(request)
+        if any(it.is_used for it in permits):
+            self._refuse(request, (block(Standing.ALREADY_SAID),))
+            return True
+        unknown = [it for it in permits if not it.is_returned]
+        if unknown:
+            newest = max(unknown, key=lambda it: (it.valid_until_ms, it.id))
+            self._pending[request.id] = replace(request, awaits=newest.id)
         return False
+
+    def _permits_for(self, request: Request) -> list[Contact]:
+        """Return what earlier ticks permitted for the wish, or for the one that it replaces."""
+        names = (request.id,) if request.replaces is None else (request.id, request.replaces)
+        return [self._contacts[permit_id] for name in names for permit_id in self._permits.get(name, ())]
 
     def _decide(self, request: Request) -> None:
         if self._now >= request.not_after_ms:
@@ -354,3 +365,11 @@ def _united(rulings: list[Ruling]) -> tuple[Block, ...]:
             if known is None or (entry.until_ms is not None and entry.until_ms < (known.until_ms or 1 << 62)):
                 found[entry.rule_id] = entry
     return tuple(found[rule_id] for rule_id in sorted(found))
+
+
+def _permits_by_request(contacts: Iterable[Contact]) -> dict[str, list[str]]:
+    permits: dict[str, list[str]] = defaultdict(list)
+    for contact in contacts:
+        for asked in contact.asked:
+            permits[asked.request_id].append(contact.id)
+    return permits

@@ -520,6 +520,19 @@ class TestTakingBack:
         assert turn.at == NOON + 15 * MINUTE_MS
         assert [entry.request_id for entry in the_permit(turn).loans] == ["n2"]
 
+    def test_t43_a_permit_for_what_was_said_all_the_same_is_taken_back(self):
+        """The report on the first permit comes late, when the wish has a second one: that is withdrawn, not renewed."""
+        driver = gate()
+        first = the_permit(driver.tick(NOON, profile(SHANGHAI), notice("n1", NOON), notice("n2", NOON)))
+        driver.tick(NOON + 1000, taken_back("n1", topic="collections.credit-reports"))
+        second = the_permit(driver.to_next_wake(NOON + DAY_MS))
+        at = second.valid_from_ms + 1000
+        turn = driver.tick(at, outcome(Outcome.ATTEMPTED, NOON + 500, permit=first))
+        (withdrawn,) = turn.of(PermitWithdrawn)
+        assert (withdrawn.permit_id, withdrawn.reason) == (second.permit_id, "already_said")
+        assert [(it.request_id, it.rules[0].rule_id) for it in turn.of(PermitRefused)] == [("n2", "already_said")]
+        assert driver.state.pending == ()
+
     def test_a_used_permit_is_not_withdrawn(self):
         """Payment and attempt in one epoch, in either order: the attempt stands, in good faith."""
         for swap in (False, True):
@@ -782,6 +795,19 @@ class TestAskedAnew:
         assert "permit_open" in blocked_by(turn)
         turn = driver.tick(NOON + MINUTE_MS, outcome(Outcome.ATTEMPTED, NOON + 500, permit=permit))
         assert permits(turn) == []
+
+    def test_it_waits_for_its_own_permit_too(self):
+        """Granted after its predecessor's permit had ended, taken back by a move: it waits for the newer of the two."""
+        driver = gate()
+        driver.tick(NOON, profile(SHANGHAI), notice("n1", NOON))
+        again = notice("n2", NOON, loan="loan-of-n1", replaces="n1")
+        driver.tick(NOON + 1000, taken_back("n1", topic="collections.credit-reports"), again)
+        second = the_permit(driver.to_next_wake(NOON + DAY_MS))
+        turn = driver.tick(second.valid_from_ms + 1000, profile(NEW_YORK, revision=2))
+        assert turn.of(PermitWithdrawn)[0].permit_id == second.permit_id
+        turn = driver.tick(second.valid_from_ms + 2000, profile(SHANGHAI, revision=3))
+        assert permits(turn) == []
+        assert "permit_open" in blocked_by(turn)
 
     def test_while_nobody_knows_it_waits(self):
         """A permit that may have been used before its withdrawal holds the new wish back until somebody reports."""
