@@ -33,10 +33,14 @@ class TickRules:
 
 
 class ClockMachine:
-    """One clock process, in true time. `skew_ms` is how far its machine's wall clock is off."""
+    """One clock process, in true time.
+
+    `skew_ms` is how far its machine's wall clock is off, `switches` what operators have said.
+    """
 
     def __init__(self, plan: Plan, rules: TickRules, policy: str, log: TransactionalLog, reports: Reports) -> None:
         self.skew_ms = 0
+        self.switches: tuple[Switch, ...] = ()
         self._log = log
         self._rules = rules
         self._policy = policy
@@ -70,7 +74,7 @@ class ClockMachine:
         if due is None:
             return
         barriers = {p: self._barriers(self._rules.loan_inputs, p) for p in due.partitions}
-        for number, (partition, tick) in enumerate(self._rules.loan(due, barriers, self._policy, ())):
+        for number, (partition, tick) in enumerate(self._rules.loan(due, barriers, self._policy, self.switches)):
             if number:
                 yield Beat.AMID_LOANS
             self._write(LOAN_CLOCK, partition, tick)
@@ -87,7 +91,8 @@ class ClockMachine:
         yield Beat.BEFORE_BORROWERS
         self.silent = due.silent
         barriers = {p: self._barriers(self._rules.borrower_inputs, p) for p in due.partitions}
-        for number, (partition, tick) in enumerate(self._rules.borrower(due, barriers, self._former, self._policy, ())):
+        ticks = self._rules.borrower(due, barriers, self._former, self._policy, self.switches)
+        for number, (partition, tick) in enumerate(ticks):
             if number:
                 yield Beat.AMID_BORROWERS
             self._write(BORROWER_CLOCK, partition, tick)

@@ -132,6 +132,29 @@ class Trait(StrEnum):
     BOARDED = "boarded"
     CLOSED = "closed"
     UNASKED_CALL = "unasked_call"
+    PERSON_HOLD = "person_hold"
+    CEASED = "ceased"
+    CALLBACK = "callback"
+    CANCELLED = "cancelled"
+    CHARGED = "charged"
+    DECEASED = "deceased"
+    SWITCHED = "switched"
+    POINT_REFUSED = "point_refused"
+    INSTALMENTS = "several_instalments"
+
+
+LIVELY_TRAITS: Final = (
+    Trait.PERSON_HOLD,
+    Trait.CEASED,
+    Trait.CALLBACK,
+    Trait.CANCELLED,
+    Trait.CHARGED,
+    Trait.DECEASED,
+    Trait.SWITCHED,
+    Trait.POINT_REFUSED,
+    Trait.INSTALMENTS,
+)
+"""What happens in lively worlds only."""
 
 
 Cell = tuple[str, str]

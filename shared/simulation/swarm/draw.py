@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from random import Random
 from typing import Final, TypeVar
 
+from shared.contract.base import Channel
+from shared.contract.ticks import OutreachMode, Switch
 from shared.contract.topics import LOAN_SERVICES, RATE_LIMITER, SERVICES
 from shared.engine.epoch import Limits
-from shared.kernel.zones import DAY_MS, to_instant
+from shared.kernel.zones import DAY_MS, MINUTE_MS, at_local, local_date, to_instant
 from shared.simulation.dice import dice
+from shared.simulation.portfolio import LENDERS, PLACES
 from shared.simulation.swarm.crossings import (
     IMPOSSIBLE,
+    LIVELY_TRAITS,
     Absence,
     Beat,
     ClockFault,
@@ -47,6 +51,9 @@ _PASSAGES_MAX: Final[Mapping[Step, int]] = {
     Step.COMMITTED: 25,
 }
 """Up to which passage of a step a fault is drawn; steps that are not named are passed often."""
+_QUIET_TRAITS: Final = tuple(trait for trait in Trait if trait not in LIVELY_TRAITS)
+LIVELY_DIGITS: Final = frozenset({3, 8})
+"""Worlds whose seed ends so are lively. None of those that were found before there were any is: they keep theirs."""
 _OFTEN: Final = 50
 _BEATS_MAX: Final = 12
 
@@ -90,11 +97,22 @@ class Draw:
     absences: tuple[Away, ...]
     prompt: bool
     """Whether who dies is back at once: then nothing of it may be seen from outside."""
+    lively: bool = False
+    """Whether it is looked at around the opening and closing of hours, minutes apart, and facts fall in between."""
+    switch: tuple[int, int, Switch] | None = None
+    """What operators have switched off, in the rounds `first <= round < until`."""
 
     @property
     def start_ms(self) -> int:
         """When the world begins."""
         return to_instant(datetime.combine(self.first_day, time(0), tzinfo=UTC))
+
+    def switches(self, number: int) -> tuple[Switch, ...]:
+        """What operators have switched off in a round."""
+        if self.switch is None:
+            return ()
+        first, until, switch = self.switch
+        return (switch,) if first <= number < until else ()
 
 
 def draw(seed: int) -> Draw:
@@ -107,7 +125,7 @@ def draw(seed: int) -> Draw:
     first_day = roll.choice(SEASONS[season]) - timedelta(days=before)
     start = to_instant(datetime.combine(first_day, time(0), tzinfo=UTC))
     rounds = _rounds(roll, start, days, roll.randint(18, 26) if long else roll.randint(5, 10))
-    return Draw(
+    chosen = Draw(
         seed=seed,
         season=season,
         first_day=first_day,
@@ -118,16 +136,55 @@ def draw(seed: int) -> Draw:
         limits=Limits(roll.choice((1, 3, 1000)), roll.choice((1, 2, 512))),
         people=roll.choice((1, 1, 2, 3)),
         loans=roll.choice((1, 1, 2, 3)),
-        traits=_some(roll, Trait, 4),
+        traits=_some(roll, _QUIET_TRAITS, 4),
         strikes=_strikes(roll),
         clock_strikes=_clock_strikes(roll),
         chances={fault: roll.uniform(0.05, 0.5) for fault in sorted(_some(roll, RecordFault, 2))},
         absences=_absences(roll, len(rounds)),
         prompt=roll.random() < 0.4,
     )
+    return _enlivened(chosen, dice(seed, "lively")) if seed % 10 in LIVELY_DIGITS else chosen
 
 
-def _some(roll: Random, kinds: type[F], most: int) -> frozenset[F]:
+def _enlivened(chosen: Draw, roll: Random) -> Draw:
+    """Return a world where more happens, and closer together; all else in it is as it was chosen."""
+    traits = _some(roll, LIVELY_TRAITS, 4) | _some(roll, _QUIET_TRAITS, 3)
+    rounds = sorted({near for at in chosen.rounds for near in _near_an_edge(roll, at, chosen.start_ms)})
+    switch = None
+    if Trait.SWITCHED in traits:
+        first = roll.randrange(len(rounds))
+        scope = Switch(
+            mode=roll.choice((OutreachMode.STOPPED, OutreachMode.SHADOW)),
+            channel=roll.choice((None, None, None, Channel.SMS)),
+            lender_id=roll.choice((None, None, None, None, *LENDERS)),
+        )
+        switch = first, roll.randint(first + 1, len(rounds)), scope
+    return replace(
+        chosen,
+        lively=True,
+        traits=chosen.traits | traits,
+        rounds=tuple(rounds),
+        switch=switch,
+        loans=chosen.loans + roll.randint(1, 3),
+    )
+
+
+def _near_an_edge(roll: Random, at: int, start_ms: int) -> list[int]:
+    """Return a round, most often moved into the hours of some place or to their edge, and some minutes after it."""
+    zone, chance = roll.choice(PLACES).zone, roll.random()
+    if chance < 0.85:
+        hour, minutes = 10, roll.randint(0, 540)
+        if chance < 0.4:
+            hour, minutes = (9, roll.randint(-5, 70)) if chance < 0.15 else (20, -roll.randint(1, 40))
+        local = at_local(local_date(at, zone), time(hour), zone)
+        at = max(start_ms, local + minutes * MINUTE_MS + roll.randrange(MINUTE_MS))
+    found = [at]
+    for _ in range(roll.choice((0, 1, 1, 2))):
+        found.append(found[-1] + roll.randint(1, 9) * MINUTE_MS)
+    return found
+
+
+def _some(roll: Random, kinds: Iterable[F], most: int) -> frozenset[F]:
     return frozenset(roll.sample(tuple(kinds), roll.randint(0, most)))
 
 

@@ -11,7 +11,7 @@ from shared.contract.loans import DUE_DATES
 from shared.contract.outreach import OUTREACH
 from shared.contract.people import BORROWERS
 from shared.contract.recorded import Recorded
-from shared.contract.ticks import BORROWER_CLOCK, CONTROL, LOAN_CLOCK, DeploymentStamped, TimeMode
+from shared.contract.ticks import BORROWER_CLOCK, CONTROL, LOAN_CLOCK, DeploymentStamped, Switch, TimeMode
 from shared.contract.topics import SERVICES, TOPICS
 from shared.domain.policy import Policy
 from shared.engine.conductor import PATIENCE_MS, Plan
@@ -32,6 +32,7 @@ from shared.simulation.swarm.delivery import Delivery
 from shared.simulation.swarm.draw import Draw
 from shared.simulation.swarm.fleet import Fleet, Hire
 from shared.simulation.swarm.process import Process
+from shared.simulation.swarm.reactions import Reactions
 from shared.simulation.swarm.workload import Workload
 
 HEALING_ROUNDS_MAX: Final = 8
@@ -70,6 +71,7 @@ class Trial:
         for trait in workload.shown:
             self.crossings.note(trait, draw.season)
         self._gateway = Gateway(draw.seed, workload.portfolio, step_ms=1)
+        self._reactions = Reactions(draw.seed, workload.portfolio)
         self._heard: dict[int, int] = {}
         self._delivery = Delivery(draw, self.log, self._arrived)
         self._delivery.post_all(workload.said)
@@ -80,6 +82,7 @@ class Trial:
         self._paused: list[tuple[int, Iterator[Beat]]] = []
         self._clock_back_in = 0
         self._skewed_until = 0
+        self._switches: tuple[Switch, ...] = ()
         self._stamp()
         self._clock: ClockMachine | None = self._new_clock()
 
@@ -122,8 +125,11 @@ class Trial:
 
     def _round(self, number: int, at: int) -> None:
         self.log.now_ms = max(at, self.log.now_ms + 1)
+        if self.draw.lively:
+            self._act(self.log.now_ms - 1)
         self._delivery.arrive(self.log.now_ms, self.log.now_ms)
         self.fleet.begin_round(number)
+        self._switches = self.draw.switches(number)
         self._tend_clocks(number)
         for _ in range(TRIES):
             self._tick()
@@ -147,11 +153,18 @@ class Trial:
         """Let the gateways act, and report it."""
         now = self.log.now_ms
         for partition in range(self.draw.borrower_partitions):
-            self._gateway.hear(self.log.read(OUTREACH, partition, self._heard.get(partition, 0)))
+            heard = list(self.log.read(OUTREACH, partition, self._heard.get(partition, 0)))
+            self._gateway.hear(heard)
             self._heard[partition] = self.log.stable(OUTREACH, partition)
-        for publication in self._gateway.answer(now):
-            self._delivery.post(now, publication)
+            for at, publication in self._reactions.to(heard, now) if self.draw.lively else ():
+                self._delivery.post(at, publication)
+        self._act(now)
         self._delivery.arrive(now, now)
+
+    def _act(self, at: int) -> None:
+        """Let gateways do what they had to do by an instant, knowing what they were told so far."""
+        for publication in self._gateway.answer(at):
+            self._delivery.post(self.log.now_ms, publication)
 
     def _arrived(self, record: Recorded, fault: RecordFault | None) -> None:
         self.absentees.note_fact(record)
@@ -176,14 +189,17 @@ class Trial:
 
     def _new_clock(self) -> ClockMachine:
         system = self.system
-        return system.clock(self._plan, system.rules, system.policy.hash, self.log, self.fleet.reports)
+        clock = system.clock(self._plan, system.rules, system.policy.hash, self.log, self.fleet.reports)
+        clock.switches = self._switches
+        return clock
 
     def _tend_clocks(self, number: int) -> None:
         """Set clocks right whose time it is, start one where none goes, and let paused ones wake up."""
         if self._clock is None and self._clock_back_in <= number:
             self._clock = self._new_clock()
-        if self._clock is not None and self._skewed_until <= number:
-            self._clock.skew_ms = 0
+        if self._clock is not None:
+            self._clock.switches = self._switches
+            self._clock.skew_ms = 0 if self._skewed_until <= number else self._clock.skew_ms
         awake = [beats for wakes, beats in self._paused if wakes <= number]
         self._paused = [(wakes, beats) for wakes, beats in self._paused if wakes > number]
         for beats in awake:

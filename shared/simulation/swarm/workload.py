@@ -24,7 +24,7 @@ from shared.contract.outcomes import Outcome, OutreachOutcome
 from shared.contract.people import BorrowerConsented, BorrowerOptedOut, BorrowerProfile
 from shared.contract.repayments import Allocation, Payer, RepaymentReceived, RepaymentReversed, ReversalReason
 from shared.kernel.ids import derive_id
-from shared.kernel.zones import DAY_MS, HOUR_MS, MINUTE_MS, at_local
+from shared.kernel.zones import DAY_MS, HOUR_MS, MINUTE_MS, at_local, local_date
 from shared.simulation.desk import publication
 from shared.simulation.dice import dice
 from shared.simulation.log import Publication
@@ -43,6 +43,7 @@ from shared.simulation.portfolio import (
 )
 from shared.simulation.swarm.crossings import Season, Trait
 from shared.simulation.swarm.draw import Draw
+from shared.simulation.swarm.restless import more_instalments, snapped, to_loan, to_person
 
 MOVED_DAYS_MAX: Final = 20
 """How far a due date moves at most, past the end of a month that is judged already (T-59)."""
@@ -64,6 +65,8 @@ class Workload:
             for number in range(draw.loans, draw.loans + 3):
                 self._loan(number)
             self.shown.add(Trait.MANY_LOANS)
+        if self._has(Trait.SWITCHED):
+            self.shown.add(Trait.SWITCHED)
         self.said.sort(key=lambda one: one[0])
 
     def _has(self, trait: Trait) -> bool:
@@ -77,6 +80,8 @@ class Workload:
 
     def _say(self, at: int, event: Event, lender_id: str = "self-service", trait: Trait | None = None) -> None:
         about = "\x1f".join(str(getattr(event, name, "")) for name in event.BUSINESS_KEY)
+        if self._draw.lively and not isinstance(event, BorrowerProfile | LoanOpened | LoanBoarded):
+            at = snapped(at, self._draw.rounds, self._draw.seed, f"{event.TYPE} {about}")
         at = max(at, self._draw.start_ms)
         self.said.append((at, publication(event, derive_id("swarm", event.TYPE, about), f"/lenders/{lender_id}", at)))
         if trait is not None:
@@ -100,6 +105,11 @@ class Workload:
             self._opts_out(name)
         if self._befalls(Trait.UNASKED_CALL, name):
             self._is_called(person)
+        for trait in (Trait.PERSON_HOLD, Trait.CEASED, Trait.CALLBACK, Trait.POINT_REFUSED):
+            if self._befalls(trait, name):
+                begins = self._instant(dice(self._draw.seed, trait, "begins", name).random())
+                for at, event in to_person(trait, person, begins, self._draw.seed):
+                    self._say(at, event, trait=trait)
         return person
 
     def _instant(self, share: float) -> int:
@@ -160,6 +170,9 @@ class Workload:
                 loan_id=loan_id, instalment_id=f"{loan_id}-i", due_date=due, amounts=amounts
             )
             self._say(opens + roll.choice((0, 2)) * HOUR_MS, instalment, terms.lender_id)
+            if self._befalls(Trait.INSTALMENTS, loan_id):
+                for other in more_instalments(loan_id, instalment, self._draw.seed):
+                    self._say(opens + 2 * HOUR_MS, other, terms.lender_id, Trait.INSTALMENTS)
             self._change(loan_id, terms, instalment)
         self._money(loan_id, terms, due, amounts.total_minor)
         self._arrange(loan_id, terms, amounts.total_minor, due)
@@ -187,10 +200,16 @@ class Workload:
             terms=terms,
             as_of=self._draw.first_day - timedelta(days=1),
             instalments=(unpaid,),
-            current_rung=roll.choice((Rung.NONE, Rung.MESSAGE)),
+            current_rung=self._rung(loan_id, roll.choice((Rung.NONE, Rung.MESSAGE))),
         )
         self._say(at, boarded, terms.lender_id, Trait.BOARDED)
         return self._draw.first_day + timedelta(days=1)
+
+    def _rung(self, loan_id: str, rung: Rung) -> Rung:
+        """Return where a boarded loan stood: in lively worlds on a rung whose people are called, half of them."""
+        roll = dice(self._draw.seed, "stood", loan_id)
+        called = self._draw.lively and roll.random() < 0.5
+        return roll.choice((Rung.HUMAN_CALL, Rung.RESTRICTION)) if called else rung
 
     def _change(self, loan_id: str, terms: LoanTerms, instalment: InstalmentScheduled) -> None:
         if not self._befalls(Trait.CHANGE, loan_id):
@@ -260,6 +279,12 @@ class Workload:
                 if trait is Trait.HOLD and roll.random() < 0.4:
                     lifted = at + roll.randint(1, 30) * HOUR_MS
                     self._say(lifted, HoldLifted(loan_id=loan_id, hold_id=f"{loan_id}-h", lifted_ms=lifted))
+        for trait in (Trait.CANCELLED, Trait.CHARGED, Trait.DECEASED):
+            if self._befalls(trait, loan_id):
+                begins = self._instant(dice(self._draw.seed, trait, "begins", loan_id).random())
+                today = local_date(begins, terms.accounting_zone)
+                for at, happening in to_loan(trait, loan_id, begins, today, amount_minor):
+                    self._say(at, happening, terms.lender_id, trait)
 
 
 def _promise(loan_id: str, terms: LoanTerms, amount_minor: int, due: date) -> PromiseMade:
