@@ -94,13 +94,13 @@ class Audit:
     packs: Packs
 
 
-def audit_of(source: Source, policies: Policies) -> Audit:
-    """Read everything, judge it, and count how people were treated, by the first policy's weeks and hours.
+def audit_of(source: Source, policies: Policies, promises: Sequence[str] = PROMISES) -> Audit:
+    """Read everything, judge the promises, and count how people were treated, by the first policy's weeks and hours.
 
     Raises `UserError` where that cannot be done.
     """
     conduct, packs = Conduct(), next(iter(policies)).packs
-    with judged(source, policies) as found:
+    with judged(source, policies, promises=promises) as found:
         end = max((tick.at for tick in found.spool.ticks()), default=0)
         for chapter in chapters(found.spool):
             conduct.add(chapter, packs, end)

@@ -70,9 +70,9 @@ def command(
     period = None if since is None else Period.since_instant(since, policies)
     asked = promises or PROMISES
     if every_minutes is not None:
-        if since is not None or promises:
-            raise UserError("--every-minutes judges all promises of everything.", "Leave --since and --promise out.")
-        Auditor(lambda: audit_of(source, policies), every_minutes, version(DISTRIBUTION)).run(health_address)
+        if since is not None:
+            raise UserError("--every-minutes judges everything, from its beginning.", "Leave --since out.")
+        Auditor(lambda: audit_of(source, policies, asked), every_minutes, version(DISTRIBUTION)).run(health_address)
         return
     began = monotonic()
     with judged(source, policies, period, asked) as found:

@@ -1,6 +1,8 @@
 """The judge as a process: what it counts besides the promises."""
 
 import json
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
@@ -49,6 +51,30 @@ def test_an_audit_counts_in_portions_what_a_report_counts_at_once(tmp_path: Path
     assert found.attempts_after_payment == whole.attempts_after_payment
     assert (found.cured, found.cured_without_human) == (whole.cured, whole.cured_without_human)
     assert {verdict.promise for verdict in audit.verdicts if verdict.violated} == set()
+
+
+def test_an_audit_judges_the_promises_that_it_is_asked_for(tmp_path: Path) -> None:
+    """After an upgrade P1 and P8 are left out: the others are judged, and people counted, all the same."""
+    write_log(tmp_path, twenty_days().world.log)
+    asked = ("P2", "P5")
+    audit = audit_of(Source(tmp_path, None, ""), POLICIES, asked)
+    assert tuple(verdict.promise for verdict in audit.verdicts) == asked
+    assert all(verdict.cases for verdict in audit.verdicts)
+    assert audit.conduct.made > 0
+
+
+@pytest.mark.usefixtures("_one_key")
+def test_the_auditor_goes_on_with_the_promises_that_it_was_started_with(tmp_path: Path) -> None:
+    """By the command line: its line of each audit names those, and no other; `--since` is refused there."""
+    write_log(tmp_path, twenty_days().world.log)
+    command = [sys.executable, "-m", "services.cli", "check", "--log", str(tmp_path), "--every-minutes", "60"]
+    with subprocess.Popen([*command, "--promise", "P5"], stdout=subprocess.PIPE, text=True) as auditor:
+        assert auditor.stdout is not None
+        line = next(json.loads(text) for text in auditor.stdout if '"audited"' in text)
+        auditor.terminate()
+    assert (set(line["cases"]), line["violated"]) == ({"P5"}, {})
+    refused = subprocess.run([*command, "--since", "2024-01-01T00:00:00Z"], capture_output=True, text=True, check=False)
+    assert (refused.returncode, "Leave --since out" in refused.stderr) == (2, True)
 
 
 @given(st.lists(st.integers(0, 9), max_size=300))
