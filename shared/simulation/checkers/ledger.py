@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from shared.contract.arrangements import ARRANGEMENTS, DeadLetterDiscarded, HoldLifted, HoldPlaced, PromiseMade
-from shared.contract.base import Event
+from shared.contract.base import Amounts, Component, Event
 from shared.contract.loans import (
     ChargeAssessed,
     DueDateConvention,
@@ -66,6 +66,8 @@ class Position:
     closed: LoanClosed | None = None
     schedule: dict[str, tuple[int, date, int]] = field(default_factory=dict)
     """By instalment: revision, due date, amount; cancelled ones have no amount."""
+    parts: dict[str, Amounts] = field(default_factory=dict)
+    """By instalment: the amount by component, of those that have one."""
     charges: dict[str, ChargeAssessed] = field(default_factory=dict)
     payments: dict[str, RepaymentReceived] = field(default_factory=dict)
     reversed: dict[str, date] = field(default_factory=dict)
@@ -89,6 +91,7 @@ class Position:
                     for unpaid in event.instalments:
                         place = (-1, unpaid.due_date, unpaid.unpaid.total_minor)
                         self.schedule.setdefault(unpaid.instalment_id, place)
+                        self.parts.setdefault(unpaid.instalment_id, unpaid.unpaid)
             case LoanClosed():
                 self.closed = event
             case InstalmentScheduled() | InstalmentChanged():
@@ -96,6 +99,7 @@ class Position:
                 if known is None or known[0] < event.revision:
                     place = (event.revision, event.due_date, event.amounts.total_minor)
                     self.schedule[event.instalment_id] = place
+                    self.parts[event.instalment_id] = event.amounts
                     self.moved_later |= known is not None and known[1] < event.due_date
             case InstalmentCancelled():
                 known = self.schedule.get(event.instalment_id)
@@ -182,11 +186,11 @@ class Position:
         charged_by = day or today
         rows = [(due, name) for due, name, _ in self.owed(charged_by)]
         open_minor = {name: self.schedule[name][2] for _, name in rows}
+        charges = [charge for charge in self._charges(charged_by) if charge.instalment_id in open_minor]
         charged: dict[date, list[tuple[str, int]]] = defaultdict(list)
-        for charge in self._charges(charged_by):
-            if charge.instalment_id in open_minor:
-                charged[charge.assessed_on].append((charge.instalment_id, charge.amount_minor))
-        came = self._came(day, open_minor, charged)
+        for charge in charges:
+            charged[charge.assessed_on].append((charge.instalment_id, charge.amount_minor))
+        came = self._came(day, open_minor, charges)
         pool = 0
         for current in sorted({due for due, _ in rows} | charged.keys() | came.keys()):
             for name, amount in charged.get(current, ()):
@@ -222,15 +226,15 @@ class Position:
         days = (after + timedelta(days=number) for number in range(1, (through - after).days + 1))
         return sum(any(first <= day and (end is None or day < end) for first, end in spans) for day in days)
 
-    def _came(
-        self, day: date | None, open_minor: dict[str, int], charged: dict[date, list[tuple[str, int]]]
-    ) -> dict[date, int]:
-        """Return money by value date, after what the lender itself allocated is taken off the instalments."""
+    def _came(self, day: date | None, open_minor: dict[str, int], charges: list[ChargeAssessed]) -> dict[date, int]:
+        """Return money by value date, after what the lender itself allocated is taken off the instalments.
+
+        Beyond what a component of an instalment amounts to, charges included, an allocation is money like any other.
+        """
         came: dict[date, int] = defaultdict(int)
-        later: dict[str, int] = defaultdict(int)
-        for charges in charged.values():
-            for name, amount in charges:
-                later[name] += amount
+        room = {(name, of): getattr(self.parts[name], f"{of}_minor") for name in open_minor for of in Component}
+        for charge in charges:
+            room[charge.instalment_id, charge.component] += charge.amount_minor
         for payment in sorted(self.payments.values(), key=lambda one: (one.value_date, one.payment_id)):
             undone = self.reversed.get(payment.payment_id)
             reversed_ = undone is not None and (day is None or undone <= day)
@@ -238,9 +242,9 @@ class Position:
                 continue
             rest = payment.amount_minor
             for part in payment.allocations:
-                if part.instalment_id in open_minor:
-                    room = open_minor[part.instalment_id] + later[part.instalment_id]
-                    taken = min(part.amount_minor, max(0, room))
+                taken = min(part.amount_minor, room.get((part.instalment_id, part.component), 0))
+                if taken:
+                    room[part.instalment_id, part.component] -= taken
                     open_minor[part.instalment_id] -= taken
                     rest -= taken
             came[payment.value_date] += rest

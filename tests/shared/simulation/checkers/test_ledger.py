@@ -22,7 +22,7 @@ from shared.contract.loans import (
     Obligor,
     Role,
 )
-from shared.contract.repayments import RepaymentReceived, RepaymentReversed, ReversalReason
+from shared.contract.repayments import Allocation, RepaymentReceived, RepaymentReversed, ReversalReason
 from shared.domain.delinquency import Basis, assess
 from shared.domain.loan_facts import apply
 from shared.kernel.zones import HOUR_MS, start_of_day
@@ -55,6 +55,17 @@ def _charge(draw: st.DrawFn, charge_id: str, names: list[str]) -> ChargeAssessed
     )
 
 
+def _allocated(draw: st.DrawFn, amount_minor: int, names: list[str]) -> tuple[Allocation, ...]:
+    """What the lender says of some of a payment: at times more than the component ever was."""
+    parts: list[Allocation] = []
+    for name in draw(st.lists(st.sampled_from(names), max_size=2)):
+        part = draw(st.integers(1, amount_minor))
+        component = draw(st.sampled_from([Component.PRINCIPAL, Component.PENALTY]))
+        if sum(it.amount_minor for it in parts) + part <= amount_minor:
+            parts.append(Allocation(instalment_id=name, component=component, amount_minor=part))
+    return tuple(parts)
+
+
 @st.composite
 def facts(draw: st.DrawFn) -> list[Event]:
     """Some instalments, changes, charges, payments and reversals of one loan, in any order."""
@@ -77,7 +88,7 @@ def facts(draw: st.DrawFn) -> list[Event]:
         payment = RepaymentReceived(
             loan_id="loan", payment_id=f"p{number}", amount_minor=draw(minor), currency="CNY", value_date=draw(days)
         )
-        told.append(payment)
+        told.append(payment.model_copy(update={"allocations": _allocated(draw, payment.amount_minor, names)}))
         if draw(st.integers(0, 3)) == 0:
             told.append(
                 RepaymentReversed(
