@@ -168,6 +168,25 @@ def test_a_tick_without_content_is_reported_but_not_stored():
     assert f"{START_MS + 1}@1" == quiet[-1].metadata
 
 
+def test_only_what_is_stored_counts_as_a_transaction():
+    """Reports of quiet ticks in between leave no gap: by its number a lost changelog is noticed."""
+    clock = [tick(START_MS, {}), tick(START_MS + 1, {}), tick(START_MS + 2, {DUE_DATES: 1})]
+    harness = one_partition(dues=[due("L1", 1)], clock=clock)
+    harness.deployment = deployment(Limits(ticks=1), loans=1, borrowers=1)
+    harness.restart(wiped=True)
+    harness.run()
+    assert [t.durable for t in harness.transactions] == [True, False, False, True]
+    assert [t.progress.n for t in harness.transactions] == [1, 1, 1, 2]
+
+
+def test_nothing_is_computed_on_top_of_an_open_transaction():
+    """Whoever asks for the next one before the last is committed or given up breaks an invariant."""
+    harness = one_partition(dues=[due("L1", 1)], clock=[tick(START_MS, {DUE_DATES: 1})])
+    assert harness.loop.advance() is not None
+    with pytest.raises(BrokenInvariant, match="still open"):
+        harness.loop.advance()
+
+
 def test_an_instance_without_the_policy_in_force_waits():
     """A tick under an unknown policy is not applied (section 3)."""
     harness = one_partition(clock=[tick(START_MS, {}, policy="b2")])
