@@ -47,7 +47,8 @@ PROCESSES = (*SERVICES, "clock", "auditor")
 def test_an_epoch_is_one_line_and_some_counts_and_names_nobody():
     """Facts, wakes, outputs and dead letters are counted; no key, id or value appears in line or metrics."""
     loop = EpochLoop(LOANS, deployment(loans=1, borrowers=1), 0, MemoryStore(), birth(LOANS.reads, 0, {}, "b"))
-    records = [due("CANARY1", 1), due("CANARY1", 1), (b"CANARY2", b"{CANARY3")]
+    later = due("CANARY1", 1, revision=1)
+    records = [later, later, (b"CANARY2", b"{CANARY3")]
     with capture_logs() as lines:
         metrics = Metrics(LOANS, {})
         loop.feed(DUE_DATES, [LogRecord(i, *record) for i, record in enumerate(records)])
