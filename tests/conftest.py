@@ -4,8 +4,21 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from shared.runtime.local_kafka import LocalKafka
+
+# Examples are the same in every run, and none is judged by how long it takes: the verdict on a commit depends neither
+# on dice nor on how busy the machine is. Chance has its place in `make nightly` and `make fuzz`.
+settings.register_profile(
+    "gate",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("gate")
 
 
 def pytest_sessionstart() -> None:
