@@ -10,14 +10,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.network import Network, Space, remove_leftovers
+from shared.runtime.local_kafka.process import OwnedProcess
+from tests.chaos.network import BRIDGE, SPACE, Network, Space, remove_leftovers
 
 pytestmark = pytest.mark.namespaces
 ASK = """
 import socket, sys
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as connection:
-    connection.settimeout(float(sys.argv[4]))
-    for line in sys.stdin:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=60) as connection:
+    for seconds in sys.stdin:
+        connection.settimeout(float(seconds))
         connection.sendall(b"x" * int(sys.argv[3]))
         try:
             print("heard" if connection.recv(5, socket.MSG_WAITALL) == b"heard" else "closed", flush=True)
@@ -27,6 +28,11 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as co
             print("reset", flush=True)
 """
 SIZE = 20_000
+SILENCE_SECONDS = 0.5
+"""What was silent for so long is silent; what is to be heard may take its time, as a busy machine does."""
+HEARD_SECONDS = 60.0
+ASKED_MAX = 200
+"""One question in two meets a loss of a fifth: so many do not all get through unharmed."""
 
 
 class Answerer(socketserver.BaseRequestHandler):
@@ -62,13 +68,13 @@ def server(network: Network) -> Iterator[Server]:
 class Client:
     """A connection from inside a namespace that is opened once and asked as often as one likes."""
 
-    def __init__(self, space: Space, server: Server, seconds: float = 0.5) -> None:
-        arguments = [*map(str, server.server_address), str(SIZE), str(seconds)]
+    def __init__(self, space: Space, server: Server) -> None:
+        arguments = [*map(str, server.server_address), str(SIZE)]
         command = [*space.prefix, sys.executable, "-c", ASK, *arguments]
         self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def ask(self) -> str:
-        self.popen.stdin.write("\n")
+    def ask(self, seconds: float = HEARD_SECONDS) -> str:
+        self.popen.stdin.write(f"{seconds}\n")
         self.popen.stdin.flush()
         return self.popen.stdout.readline().strip()
 
@@ -88,7 +94,10 @@ def test_one_way_and_both_ways(network: Network, server: Server) -> None:
             assert client.ask() == "heard"
             before = server.heard
             fault()
-            assert client.ask() == "silence"
+            assert client.ask(SILENCE_SECONDS) == "silence"
+            deadline = time.monotonic() + HEARD_SECONDS
+            while heard and server.heard == before and time.monotonic() < deadline:
+                time.sleep(0.01)
             assert (server.heard > before) is heard
             assert space.packets_hit() > 0
             space.heal()
@@ -104,7 +113,7 @@ def test_a_port_narrows_a_fault_to_one_broker(network: Network, server: Server) 
         with Client(space, server) as client, Client(space, other) as unharmed:
             assert (client.ask(), unharmed.ask()) == ("heard", "heard")
             space.partition(server.server_address[1])
-            assert (client.ask(), unharmed.ask()) == ("silence", "heard")
+            assert (client.ask(SILENCE_SECONDS), unharmed.ask()) == ("silence", "heard")
         other.shutdown()
 
 
@@ -123,7 +132,7 @@ def test_connections_are_reset(network: Network, server: Server) -> None:
 def test_a_slow_link_and_a_lossy_link(network: Network, server: Server) -> None:
     """What took no time takes long; what gets lost is sent again and arrives."""
     space = network.space()
-    with Client(space, server, seconds=20) as client:
+    with Client(space, server) as client:
         assert client.ask() == "heard"
         space.slow_down(128)
         began = time.monotonic()
@@ -132,8 +141,12 @@ def test_a_slow_link_and_a_lossy_link(network: Network, server: Server) -> None:
         assert space.packets_hit() > 0
         space.heal()
         space.lose(0.2)
-        assert {client.ask() for _ in range(5)} == {"heard"}
+        asked = 0
+        while space.packets_hit() == 0 and asked < ASKED_MAX:
+            assert client.ask() == "heard"
+            asked += 1
         assert space.packets_hit() > 0
+        assert {client.ask() for _ in range(5)} == {"heard"}
 
 
 def test_what_a_dead_process_left_behind_is_removed() -> None:
@@ -142,7 +155,9 @@ def test_what_a_dead_process_left_behind_is_removed() -> None:
 import os, subprocess, sys
 from tests.chaos.network import Network
 network = Network().__enter__()
-child = subprocess.Popen([*network.space().prefix, "sleep", "600"], stdout=subprocess.DEVNULL)
+inside = [*network.space().prefix, "sh", "-c", "echo inside; exec sleep 600"]
+child = subprocess.Popen(inside, stdout=subprocess.PIPE)
+child.stdout.readline()
 print(child.pid, flush=True)
 os._exit(1)
 """
@@ -150,19 +165,14 @@ os._exit(1)
         mine.space()
         died = subprocess.Popen([sys.executable, "-c", crash], stdout=subprocess.PIPE, text=True)
         output, _ = died.communicate()
+        child = OwnedProcess.of(int(output))
+        assert child is not None
         assert died.pid in remove_leftovers()
-        for listing in (["ip", "-o", "link"], ["ip", "netns", "list"]):
+        for name, listing in ((f"{BRIDGE}{{}}n", ["ip", "-o", "link"]), (f"{SPACE}{{}}-", ["ip", "netns", "list"])):
             listed = subprocess.run(listing, capture_output=True, text=True, check=True).stdout
-            assert str(died.pid) not in listed
-            assert str(os.getpid()) in listed
+            assert name.format(died.pid) not in listed
+            assert name.format(os.getpid()) in listed
         assert remove_leftovers() == ()
-        with pytest.raises(ProcessLookupError):
-            _wait_until_gone(int(output))
+        assert child.wait(HEARD_SECONDS)
     listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
     assert mine.spaces[0].name not in listed
-
-
-def _wait_until_gone(pid: int) -> None:
-    for _ in range(100):
-        os.kill(pid, 0)
-        time.sleep(0.05)
