@@ -216,28 +216,39 @@ class House:
         )
 
     async def newest_tick(self, topic: str = LOAN_CLOCK) -> int:
-        records = [r for log in (await self.read(topic)).values() for r in log]
-        ticks = [decode(topic, r.key, r.value) for r in records]
-        return max((t.data.at for t in ticks if isinstance(t, Envelope)), default=0)
+        return max(await self._newest_ticks(topic))
+
+    async def _newest_ticks(self, topic: str) -> list[int]:
+        ticks = {p: [decode(topic, r.key, r.value) for r in log] for p, log in (await self.read(topic)).items()}
+        return [max((t.data.at for t in ticks[p] if isinstance(t, Envelope)), default=0) for p in sorted(ticks)]
 
     async def read(self, topic: str, *, physical: str | None = None) -> dict[int, list[LogRecord]]:
         """Return the committed records of a topic, by partition."""
-        name = physical or self.settings.topic(topic)
-        partitions = self.settings.topology.partitions[topic]
-        tps = [TopicPartition(name, p) for p in range(partitions)]
-        found: dict[int, list[LogRecord]] = {p: [] for p in range(partitions)}
-        async with LogEnds(self.settings.access, uncommitted=False) as logs:
-            ends = await logs.ends([(tp.topic, tp.partition) for tp in tps])
+        ends = await self.ends(topic, physical=physical, uncommitted=False)
+        tps = [TopicPartition(physical or self.settings.topic(topic), p) for p in ends]
+        found: dict[int, list[LogRecord]] = {p: [] for p in ends}
         consumer = new_consumer(self.settings.access, isolation_level="read_committed", auto_offset_reset="earliest")
         await consumer.start()
         consumer.assign(tps)
         await consumer.seek_to_beginning(*tps)
         for tp in tps:
-            while await consumer.position(tp) < ends[tp.topic, tp.partition]:
+            while await consumer.position(tp) < ends[tp.partition]:
                 for batch in (await consumer.getmany(tp, timeout_ms=200)).values():
                     found[tp.partition] += [LogRecord(r.offset, r.key, r.value, tuple(r.headers)) for r in batch]
         await consumer.stop()
         return found
+
+    async def ends(self, topic: str, *, physical: str | None = None, uncommitted: bool) -> dict[int, int]:
+        """Return where a topic ends, by partition: all that was written, or what readers of the committed see."""
+        name = physical or self.settings.topic(topic)
+        places = [(name, partition) for partition in range(self.settings.topology.partitions[topic])]
+        async with LogEnds(self.settings.access, uncommitted=uncommitted) as logs:
+            return {partition: end for (_, partition), end in (await logs.ends(places)).items()}
+
+    async def is_visible(self, topic: str, *, physical: str | None = None) -> bool:
+        """Whether no transaction is open on a topic: one that is hides what others committed behind it."""
+        written = await self.ends(topic, physical=physical, uncommitted=True)
+        return written == await self.ends(topic, physical=physical, uncommitted=False)
 
     async def recorded(self, topic: str) -> list[Recorded]:
         """Return the committed records of a topic as checkers see them."""
@@ -245,11 +256,25 @@ class House:
         return [Recorded(topic, p, r.offset, r.key, r.value, r.headers) for p in log for r in log[p]]
 
     async def verdict(self, *services: str) -> dict[str, int]:
-        """Compare outputs and states with the fold of the recorded inputs; return how much was compared."""
+        """Compare outputs and states with the fold of the recorded inputs; return how much was compared.
+
+        The clock must be dead; first the services get the time to apply all that it has said.
+        """
         counted: dict[str, int] = defaultdict(int)
         for service in services or tuple(CLOCKS):
+            await self._settle(service)
             await self._judge(service, counted)
         return dict(counted)
+
+    async def _settle(self, service: str) -> None:
+        ticks = await self._newest_ticks(CLOCKS[service])
+        await self.wait(lambda: self._applied(service, ticks))
+        for topic in (*self.processors[service].writes, DEAD_LETTERS):
+            await self.wait(lambda topic=topic: self.is_visible(topic))
+        await self.wait(lambda: self.is_visible(CLOCKS[service], physical=self.settings.changelog(service)))
+
+    async def _applied(self, service: str, ticks: list[int]) -> bool:
+        return all(applied >= at for applied, at in zip(await self.progress(service), ticks, strict=True))
 
     async def _judge(self, service: str, counted: dict[str, int]) -> None:
         processor = self.processors[service]

@@ -6,11 +6,14 @@ import signal
 from itertools import pairwise
 
 import pytest
+import rocksdict
 
 from shared.contract.codec import Envelope, decode
 from shared.contract.ticks import BORROWER_CLOCK, LOAN_CLOCK, PROBE_AT, TimeMode
+from shared.engine.store import due_of
 from shared.runtime.crash_points import CrashPoint
 from shared.runtime.stop import StopReason
+from shared.runtime.store import DUE_PREFIX, due_key
 from tests.kafka.house import House
 from tests.shared.engine.toy import HOUR_MS, START_MS
 
@@ -31,7 +34,10 @@ async def ticks_of(house, topic):
 
 
 async def test_killed_and_terminated_with_kept_and_wiped_disks(make_house):
-    """Twelve times a service or the clock is killed or told to end, disks kept or wiped: no output changes (P2)."""
+    """Twelve times a service or the clock is killed or told to end, disks kept or wiped: no output changes (P2).
+
+    A disk that is filled anew from the changelog holds no instant at which a loan is no longer due.
+    """
     async with make_house(**SIMULATED, facts_and_wakes_max=50) as house:
         rnd = random.Random(7)
         await house.feed(800)
@@ -51,6 +57,22 @@ async def test_killed_and_terminated_with_kept_and_wiped_disks(make_house):
         counted = await house.verdict()
         assert counted["outputs"] > 500
         assert counted["facts"] > 1_000
+        assert [await _due_after_recovery(house, service) for service in services] == [[], []]
+
+
+async def _due_after_recovery(house, service):
+    """Let a service fill its disk anew from its changelog; return what is due by the disk but not by the states."""
+    service.restart(wipe=True)
+    await house.wait(lambda: _works(service))
+    service.kill()
+    read_only, options = rocksdict.AccessType.read_only(), rocksdict.Options(raw_mode=True)
+    found = [
+        dict(rocksdict.Rdict(str(path), options, access_type=read_only).items()) for path in service.data.rglob("*.db")
+    ]
+    entries = [(key, due_of(key, value)) for disk in found for key, value in disk.items()]
+    due = {due_key(entry) for _, entry in entries if entry is not None}
+    assert due
+    return sorted(due ^ {key for key, _ in entries if key[:1] == DUE_PREFIX})
 
 
 async def test_killed_at_every_step_of_the_commit_sequence(make_house):
