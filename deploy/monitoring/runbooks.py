@@ -116,8 +116,6 @@ def drills(alerts: Sequence[Alert], outcomes: Mapping[str, Outcome]) -> str:
 
 def _drill(alert: Alert, outcome: Outcome | None) -> str:
     drill = alert.drill
-    if drill is None:
-        return f"| {alert.name} | none: {alert.undrilled} | | | | | | | not drilled |"
     shown = f"`{alert.queries[0].replace('|', '&#124;')}`"
     heal = HEALED_BY.get(drill.heal) or f"`duecourse run {drill.heal.removeprefix('start ')} --broker HOST:PORT`"
     fault = f"{drill.fault} ({drill.pages} pages)" if drill.pages else drill.fault

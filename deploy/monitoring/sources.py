@@ -88,14 +88,13 @@ class Alert:
     tell: str
     fires: tuple[Case, ...]
     silent: tuple[Case, ...]
+    drill: Drill
     reads: tuple[str, ...] = ()
     """What the answer to each of the three queries means, and where to go next: whoever is woken has two minutes."""
     burns: tuple[str, ...] = ()
     """The objectives whose budgets its cause burns: while it fires, and shortly after, theirs wake nobody."""
     keeps: str = ""
     """For how long it goes on firing after its cause is gone, because it inhibits what takes longer to be over."""
-    drill: Drill | None = None
-    undrilled: str = ""
 
     def __post_init__(self) -> None:
         if self.severity not in SEVERITIES or len(self.queries) != 3:
@@ -108,8 +107,6 @@ class Alert:
             raise ValueError(f"alert {self.name}: whoever is woken must be told how to read each query")
         if self.burns and self.severity != "page":
             raise ValueError(f"alert {self.name}: only what wakes somebody may keep an objective from waking them")
-        if bool(self.drill) == bool(self.undrilled):
-            raise ValueError(f"alert {self.name}: give a drill, or say why there is none")
 
 
 def load_objectives(path: Path = DEPLOY / "slo.toml") -> tuple[Objective, ...]:
@@ -149,5 +146,5 @@ def _alert(entry: dict[str, Any]) -> Alert:
     lists = {name: tuple(entry.pop(name)) for name in ("queries", "causes", "mitigate", "fix")}
     lists |= {name: tuple(entry.pop(name, ())) for name in ("reads", "burns")}
     cases = {name: tuple(Case(**case) for case in entry.pop(name)) for name in ("fires", "silent")}
-    drill = Drill(**entry.pop("drill")) if "drill" in entry else None
+    drill = Drill(**entry.pop("drill"))
     return Alert(**entry, **lists, **cases, drill=drill)

@@ -104,10 +104,8 @@ def test_every_counter_of_an_alert_starts_at_zero() -> None:
 
 
 def test_every_drill_names_a_fault_and_a_cure_that_exist() -> None:
-    """The table of drills can be run."""
-    drilled = [alert.drill for alert in ALERTS if alert.drill is not None]
-    assert len(drilled) >= 10
-    assert {name for drill in drilled for name in (drill.fault, drill.heal)} - FAULTS.keys() == set()
+    """The table of drills can be run, a row for each alert."""
+    assert {name for alert in ALERTS for name in (alert.drill.fault, alert.drill.heal)} - FAULTS.keys() == set()
 
 
 def test_every_budget_that_a_cause_burns_exists() -> None:

@@ -46,7 +46,7 @@ Keep = Callable[[str, Outcome], None]
 
 async def drill(alerts: Sequence[Alert], scene: Scene, watch: Watch, keep: Keep) -> list[asyncio.Task[None]]:
     """Put one fault in, wait for its alerts, cure it, and return what is still to be awaited of each row."""
-    drills = {alert.name: alert.drill for alert in alerts if alert.drill is not None}
+    drills = {alert.name: alert.drill for alert in alerts}
     fault, heal = next((drill.fault, drill.heal) for drill in drills.values())
     await _prepare(alerts, watch)
     began = monotonic()
@@ -75,8 +75,7 @@ async def drill(alerts: Sequence[Alert], scene: Scene, watch: Watch, keep: Keep)
 
 def _must_pass(alert: Alert) -> bool:
     """Whether the next fault waits for the end of this alert: of a page, and of a burn that it might prolong."""
-    stays = alert.drill is not None and alert.drill.stays
-    return not stays and (alert.severity == "page" or alert.name.startswith(OBJECTIVE))
+    return not alert.drill.stays and (alert.severity == "page" or alert.name.startswith(OBJECTIVE))
 
 
 async def _prepare(alerts: Sequence[Alert], watch: Watch) -> None:
@@ -91,7 +90,6 @@ async def _prepare(alerts: Sequence[Alert], watch: Watch) -> None:
 
 async def _told(alert: Alert, watch: Watch, began: float) -> int | None:
     """Return after how many seconds somebody was told; what is told to nobody only has to be held, by this cause."""
-    assert alert.drill is not None
 
     def reached() -> bool:
         if alert.severity == "none":
@@ -104,7 +102,7 @@ async def _told(alert: Alert, watch: Watch, began: float) -> int | None:
 
 async def _over(alert: Alert, watch: Watch, healed: float) -> int | None:
     """Return after how many seconds from the cure on the alert was over."""
-    if alert.severity == "none" or (alert.drill is not None and alert.drill.stays):
+    if alert.severity == "none" or alert.drill.stays:
         return None
     ended = await until(lambda: alert.name not in watch.active(), CALM_SECONDS)
     return None if ended is None else round(monotonic() - healed)
@@ -115,7 +113,7 @@ async def _outcome(
 ) -> None:
     told, shown, beside, over = seen
     over = over or await _over(alert, watch, healed)
-    ends = over is not None or alert.severity == "none" or (alert.drill is not None and alert.drill.stays)
+    ends = over is not None or alert.severity == "none" or alert.drill.stays
     passed = told is not None and shown and ends and not beside
     outcome = Outcome(told=told, over=over, beside=beside, shown=shown, passed=passed)
     keep(alert.name, outcome)
@@ -124,8 +122,7 @@ async def _outcome(
 async def run(only: Sequence[str], folder: Path, keep: Keep) -> None:
     """Run the drills that were asked for, by fault, and keep the outcome of each row as soon as it is known."""
     alerts = every_alert()
-    drilled = sorted((a for a in alerts if a.drill is not None), key=_order)
-    groups = [list(group) for _, group in groupby(drilled, key=_fault)]
+    groups = [list(group) for _, group in groupby(sorted(alerts, key=_order), key=_fault)]
     by_fault = {_fault(group[0]): group for group in groups}
     chosen = [by_fault[fault] for fault in only or by_fault]
     broker = LocalKafka(folder / "kafka", die_with_starter=True)
@@ -162,12 +159,12 @@ def _is_warm(watch: Watch, processes: int) -> bool:
 
 
 def _fault(alert: Alert) -> str:
-    return alert.drill.fault if alert.drill is not None else ""
+    return alert.drill.fault
 
 
 def _order(alert: Alert) -> tuple[bool, str]:
     """What stays on record comes last; alerts of one fault come together."""
-    return (alert.drill is not None and alert.drill.stays, _fault(alert))
+    return (alert.drill.stays, _fault(alert))
 
 
 def say(line: str) -> None:

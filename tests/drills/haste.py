@@ -60,6 +60,6 @@ def write_rules(folder: Path, alerts: Iterable[Alert], drilled: Collection[str])
 
 
 def _times(alert: Alert | None, drilled: Collection[str]) -> int:
-    if alert is None or alert.drill is None or (alert.severity == "page" and alert.name not in drilled):
+    if alert is None or (alert.severity == "page" and alert.name not in drilled):
         return 1
     return alert.drill.hasten
