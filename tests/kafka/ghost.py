@@ -84,8 +84,9 @@ class Ghost:
         await self._ask(AddPartitionsToTxnRequest(self._id, *self.producer, list(topics.items())))
 
     async def end(self, *, commit: bool) -> None:
-        """Let the coordinator decide, and write its markers."""
-        await self._ask(EndTxnRequest(self._id, *self.producer, commit))
+        """Let the coordinator decide, and return when its markers are written: not before, for they would end all."""
+        for _ in ("it decides, and promises to write them", "it says yes again only once it has done so"):
+            await self._ask(EndTxnRequest(self._id, *self.producer, commit))
 
     async def write(self, place: Place, records: Sequence[Any]) -> None:
         """Write records into a partition, as part of whatever transaction is open there."""
