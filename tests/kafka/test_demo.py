@@ -78,7 +78,7 @@ def test_kills_do_not_change_the_report(tmp_path: Path) -> None:
 def test_an_interrupted_demo_leaves_nothing_behind_and_can_be_run_again(tmp_path: Path) -> None:
     """Ctrl-C in the middle ends every process; the next demo in the same folder runs to its end."""
     folder = tmp_path / "again"
-    process = _demo(folder, days=3, loans=5)
+    process = _demo(folder, days=60, loans=5)
     _wait_for_day(folder, "2024-02-11")
     process.send_signal(signal.SIGINT)
     assert process.wait(SECONDS_MAX) == 130
@@ -93,12 +93,14 @@ def test_a_second_demo_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "busy"
     first = _demo(folder, days=3, loans=5)
     _wait_for_day(folder, "2024-02-10")
+    first.send_signal(signal.SIGSTOP)  # so that it is there for as long as the second one needs
     second = subprocess.run(
         [sys.executable, "-m", "services.cli", "demo", "--days", "1", "--directory", str(folder)],
         capture_output=True,
         text=True,
         check=False,
     )
+    first.send_signal(signal.SIGCONT)
     first.send_signal(signal.SIGINT)
     first.wait(SECONDS_MAX)
     assert second.returncode == 2
