@@ -20,9 +20,9 @@ pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def house(kafka, tmp_path, request):
+def house(kafka, tmp_path, own_name):
     """Return a house on the session's broker, in simulated time."""
-    return House(kafka, tmp_path, f"b{abs(hash(request.node.name)) % 10**8}", mode=TimeMode.SIMULATED)
+    return House(kafka, tmp_path, own_name, mode=TimeMode.SIMULATED)
 
 
 def loans_on(house, topic, partition, count):

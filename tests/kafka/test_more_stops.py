@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.api import RequestStruct, Response
 from aiokafka.protocol.types import Array, Int16, Int32, Schema, String
 
@@ -21,10 +20,9 @@ from shared.runtime.kafka_offsets import GroupProgress
 from shared.runtime.local_kafka import LocalKafka
 from shared.runtime.rights import Operation
 from shared.runtime.stop import StopReason
-from shared.runtime.topics import TopicAdmin
 from tests.kafka.access_rules import AUTHORIZER, ask, deny
 from tests.kafka.house import House
-from tests.kafka.test_stops import cut, expected, reason_of
+from tests.kafka.test_stops import cut, expected, reason_of, remake
 from tests.shared.engine.toy import HOUR_MS, tick
 
 pytestmark = pytest.mark.kafka
@@ -34,9 +32,9 @@ AUTHORIZED = {"authorizer.class.name": AUTHORIZER, "allow.everyone.if.no.acl.fou
 
 
 @pytest.fixture
-def make_house(kafka, tmp_path, request):
+def make_house(kafka, tmp_path, own_name):
     """Return a maker of a house on the session's broker, with topics of its own."""
-    return lambda **settings: House(kafka, tmp_path, f"m{abs(hash(request.node.name)) % 10**8}", **settings)
+    return lambda **settings: House(kafka, tmp_path, own_name, **settings)
 
 
 class _Answer(Response):
@@ -61,20 +59,6 @@ async def forget_group(house, service):
         return answer.results[0][1] == 0
 
     await house.wait(deleted, 40)
-
-
-async def remake(house, name):
-    """Delete a topic and make it anew, empty."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=house.settings.broker)
-    await admin.start()
-    await admin.delete_topics([name])
-    await admin.close()
-
-    async def made():
-        async with TopicAdmin(house.settings) as maker:
-            return name in await maker.create()
-
-    await house.wait(made, 20)
 
 
 async def test_a_partition_taken_over_meanwhile_is_not_a_lost_one(make_house):
@@ -237,7 +221,8 @@ async def test_access_denied_at_a_start_and_under_a_writer(tmp_path):
             await house.wait_for_tick(PROBE_AT + 1, "reminder")
             await deny(broker, reminders, Operation.WRITE)
             await house.feed(200)
-            await asyncio.sleep(2)
+            at = await house.newest_tick() + 500
+            await house.wait(lambda: has_heard(house, reminder, at))
             clock.kill()
             await speak(house)
             assert await asyncio.to_thread(reason_of, reminder) == expected(StopReason.ACCESS_DENIED)
@@ -247,6 +232,11 @@ async def test_access_denied_at_a_start_and_under_a_writer(tmp_path):
                 assert await asyncio.to_thread(reason_of, process) == expected(StopReason.ACCESS_DENIED)
     finally:
         await asyncio.to_thread(kafka.stop)
+
+
+async def has_heard(house, reminder, at):
+    """Whether the reminder has applied the facts below a tick, or has had to speak of them already."""
+    return await reminder.ended() or min(await house.progress(REMINDER)) >= at
 
 
 async def speak(house):

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def make_house(kafka, tmp_path, request):
+def make_house(kafka, tmp_path, own_name):
     """Return a maker of a house on the session's broker, with topics of its own."""
-    return lambda **settings: House(kafka, tmp_path, f"s{abs(hash(request.node.name)) % 10**8}", **settings)
+    return lambda **settings: House(kafka, tmp_path, own_name, **settings)
 
 
 def reason_of(process, seconds=60):
@@ -58,6 +58,17 @@ async def cut(house, topic, offset):
         TopicPartition(name, p): RecordsToDelete(offset) for p in range(house.settings.topology.partitions[topic])
     }
     await with_admin(house, lambda admin: admin.delete_records(wanted))
+
+
+async def remake(house, name):
+    """Delete a topic and make it anew, empty."""
+    await with_admin(house, lambda admin: admin.delete_topics([name]))
+
+    async def made():
+        async with TopicAdmin(house.settings) as maker:
+            return name in await maker.create()
+
+    await house.wait(made)
 
 
 async def test_settings_that_do_not_fit_the_topics(make_house):
@@ -117,13 +128,7 @@ async def test_a_changelog_that_was_lost(make_house):
         await house.wait_for_tick(PROBE_AT + 1, "reminder")
         reminder.kill()
         clock.kill()
-        changelog = house.settings.changelog(REMINDER)
-        await with_admin(house, lambda admin: admin.delete_topics([changelog]))
-        for _ in range(50):
-            async with TopicAdmin(house.settings) as admin:
-                if changelog in await admin.create():
-                    break
-            await asyncio.sleep(0.1)
+        await remake(house, house.settings.changelog(REMINDER))
         reminder.start()
         assert reason_of(reminder) == expected(StopReason.CHANGELOG_LOST)
 
@@ -192,4 +197,5 @@ async def test_health_tells_recovery_from_work(make_house):
         assert "200 OK" in await get("/livez")
         assert "200 OK" in await get("/readyz")
         assert 'duecourse_partitions_owned{service="reminder"} 3.0' in await get("/metrics")
+        reminder.kill()  # who still speaks may be in the middle of a line
         assert all(json.loads(line) for line in reminder.log.read_text().splitlines() if line.startswith("{"))
