@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
     MessageSizeTooLargeError,
@@ -18,16 +17,16 @@ from shared.runtime.clock_log import ClockTail, TickWriter
 from shared.runtime.kafka_offsets import GroupUnanswered
 from shared.runtime.participant import Participant
 from tests.kafka.house import House
+from tests.kafka.message_sizes import refuse_everything
 from tests.shared.engine.toy import HOUR_MS, POLICY, START_MS
 
 pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-async def house(kafka, tmp_path, request):
+async def house(kafka, tmp_path, own_name):
     """Topics of its own on the session's broker, in simulated time."""
-    name = f"part{abs(hash(request.node.name)) % 10**8}"
-    async with House(kafka, tmp_path, name, mode=TimeMode.SIMULATED) as house:
+    async with House(kafka, tmp_path, own_name, mode=TimeMode.SIMULATED) as house:
         yield house
 
 
@@ -101,12 +100,8 @@ async def test_what_a_group_has_applied_is_asked_again_too(house, monkeypatch):
 
 async def test_a_record_that_the_broker_refused_is_not_answered_for(house):
     """A moment is not reported as answered while what was published at it is not in Kafka."""
-    topic = house.settings.topic(REPAYMENTS)
     await tick(house, 0)
-    admin = AIOKafkaAdminClient(bootstrap_servers=house.settings.broker)
-    await admin.start()
-    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": "60"})])
-    await admin.close()
+    await refuse_everything(house.settings, REPAYMENTS, b"loan")
 
     async def publish_and_answer():
         async with Participant(house.settings, "lender", LOAN_CLOCK) as lender:
