@@ -37,22 +37,31 @@ def borrower_in(partition: int) -> str:
 
 
 class Gate:
-    """What the gate would write: permits, withdrawals and ticks of now."""
+    """What the gate and its clock would write: permits, withdrawals and ticks of now."""
 
     def __init__(self, deployment: Deployment) -> None:
-        self._deployment = deployment
+        self.deployment = deployment
         self.now_ms = time.time_ns() // 1_000_000
+        self._going: dict[int, Tick] = {}
 
-    def tick(self, partition: int, age_ms: int = 0, *switches: Switch, silent: tuple[str, ...] = ()) -> None:
-        """Write a stage-2 tick to a partition."""
+    def tick(self, partition: int, *switches: Switch, silent: tuple[str, ...] = ()) -> None:
+        """Let the time of a partition go on, from now on under these switches."""
+        self._going[partition] = Tick(at=self.now_ms, barriers={}, policy="abc", silent=silent, switches=switches)
+        self.tick_on()
+
+    def tick_on(self) -> None:
+        """Tell every partition whose time goes on what time it is: a gateway may take a while to come up."""
+        for partition, tick in self._going.items():
+            self._tell(partition, tick)
+
+    def stand_still(self, partition: int, age_ms: int) -> None:
+        """Write a stage-2 tick of this age to a partition, the last one until its time goes on."""
+        self._tell(partition, Tick(at=self.now_ms, barriers={}, policy="abc"), age_ms)
+
+    def _tell(self, partition: int, tick: Tick, age_ms: int = 0) -> None:
         at = time.time_ns() // 1_000_000 - age_ms
-        tick = Tick(at=at, barriers={}, policy="abc", silent=silent, switches=switches)
-        put(
-            self._deployment,
-            BORROWER_CLOCK,
-            borrower_in(partition).encode(),
-            encode(Envelope(str(at), "/clock", tick.TYPE, tick)),
-        )
+        told = encode(Envelope(str(at), "/clock", tick.TYPE, tick.model_copy(update={"at": at})))
+        put(self.deployment, BORROWER_CLOCK, borrower_in(partition).encode(), told)
 
     def permit(
         self, name: str, partition: int, start_ms: int = -1000, end_ms: int = 10 * MINUTE_MS, **more: object
@@ -75,7 +84,7 @@ class Gate:
 
     def _write(self, event: PermitGranted | PermitWithdrawn, event_id: str) -> None:
         envelope = Envelope(event_id, "/duecourse/rate_limiter/0", event.TYPE, event)
-        put(self._deployment, OUTREACH, event.borrower_id.encode(), encode(envelope))
+        put(self.deployment, OUTREACH, event.borrower_id.encode(), encode(envelope))
 
 
 @pytest.fixture
@@ -105,11 +114,12 @@ def gateway(deployment: Deployment, directory: Path) -> Iterator[subprocess.Pope
             running.wait()
 
 
-def outcomes(deployment: Deployment, running: subprocess.Popen[str], wanted: int) -> dict[str, str]:
+def outcomes(gate: Gate, running: subprocess.Popen[str], wanted: int) -> dict[str, str]:
     """Wait until that many outcomes are reported, and return them by permit; all must be valid."""
     deadline = time.monotonic() + 90
     while True:
-        found = [record.decode() for record in records(deployment, [OUTCOMES])]
+        gate.tick_on()
+        found = [record.decode() for record in records(gate.deployment, [OUTCOMES])]
         assert all(isinstance(envelope, Envelope) for envelope in found)
         data = [envelope.data for envelope in found]
         assert all(isinstance(outcome, OutreachOutcome) for outcome in data)
@@ -131,7 +141,7 @@ def test_the_gateway_keeps_the_contract(deployment: Deployment, tmp_path: Path) 
     """It acts once inside the interval, never on a withdrawn, past, foreign or stale permit, and reports each."""
     gate = Gate(deployment)
     gate.tick(0)
-    gate.tick(1, age_ms=31_000)
+    gate.stand_still(1, age_ms=31_000)
     gate.permit("good", 0)
     gate.permit("withdrawn", 0)
     gate.withdraw("withdrawn", 0)
@@ -141,11 +151,11 @@ def test_the_gateway_keeps_the_contract(deployment: Deployment, tmp_path: Path) 
     gate.permit("stale", 1)
     gate.permit("no-tick", 2)
     with gateway(deployment, tmp_path) as running:
-        reported = outcomes(deployment, running, 3)
+        reported = outcomes(gate, running, 3)
         assert reported == {"good": "attempted", "withdrawn": "not_attempted", "past": "not_attempted"}
         assert sent(tmp_path) == ["good"]
         gate.tick(1)
-        reported = outcomes(deployment, running, 4)
+        reported = outcomes(gate, running, 4)
         assert reported["stale"] == "attempted"
     assert sent(tmp_path) == ["good", "stale"]
 
@@ -153,17 +163,17 @@ def test_the_gateway_keeps_the_contract(deployment: Deployment, tmp_path: Path) 
 def test_the_gateway_stops_when_operators_say_so(deployment: Deployment, tmp_path: Path) -> None:
     """A permit granted before a stop waits while the newest tick closes its channel or lender; no other waits."""
     gate = Gate(deployment)
-    gate.tick(0, 0, Switch(mode=OutreachMode.STOPPED, lender_id="wary"))
-    gate.tick(1, 0, Switch(mode=OutreachMode.STOPPED, channel=Channel.SMS))
-    gate.tick(2, 0, Switch(mode=OutreachMode.STOPPED, channel=Channel.CALL))
+    gate.tick(0, Switch(mode=OutreachMode.STOPPED, lender_id="wary"))
+    gate.tick(1, Switch(mode=OutreachMode.STOPPED, channel=Channel.SMS))
+    gate.tick(2, Switch(mode=OutreachMode.STOPPED, channel=Channel.CALL))
     gate.permit("closed-lender", 0, lender_id="wary")
     gate.permit("open-lender", 0, lender_id="bold")
     gate.permit("closed-channel", 1)
     gate.permit("open-channel", 2)
     with gateway(deployment, tmp_path) as running:
-        assert sorted(outcomes(deployment, running, 2)) == ["open-channel", "open-lender"]
+        assert sorted(outcomes(gate, running, 2)) == ["open-channel", "open-lender"]
         gate.tick(1)
-        assert sorted(outcomes(deployment, running, 3)) == ["closed-channel", "open-channel", "open-lender"]
+        assert sorted(outcomes(gate, running, 3)) == ["closed-channel", "open-channel", "open-lender"]
     assert "closed-lender" not in sent(tmp_path)
 
 
@@ -176,9 +186,9 @@ def test_the_gateway_waits_for_who_asked(deployment: Deployment, tmp_path: Path)
     gate.permit("behind", 0, loans=tuple(asked.values()))
     gate.permit("ahead", 0, loans=(asked["escalation/1"],))
     with gateway(deployment, tmp_path) as running:
-        assert sorted(outcomes(deployment, running, 1)) == ["ahead"]
+        assert sorted(outcomes(gate, running, 1)) == ["ahead"]
         gate.tick(0)
-        assert sorted(outcomes(deployment, running, 2)) == ["ahead", "behind"]
+        assert sorted(outcomes(gate, running, 2)) == ["ahead", "behind"]
     assert sent(tmp_path) == ["ahead", "behind"]
 
 
@@ -188,11 +198,11 @@ def test_the_gateway_acts_once_whatever_happens(deployment: Deployment, tmp_path
     gate.tick(0)
     gate.permit("first", 0)
     with gateway(deployment, tmp_path) as running:
-        outcomes(deployment, running, 1)
+        outcomes(gate, running, 1)
     gate.tick(0)
     gate.permit("second", 0)
     with gateway(deployment, tmp_path) as running:
-        reported = outcomes(deployment, running, 2)
+        reported = outcomes(gate, running, 2)
     assert reported == {"first": "attempted", "second": "attempted"}
     assert sent(tmp_path) == ["first", "second"]
 
