@@ -122,7 +122,8 @@ class Member:
         logs = sorted(self._folder.glob(f"{self.name}.*.log")) if ever else [self.log]
         found = []
         for log in logs:
-            for line in log.read_text(errors="replace").splitlines() if log.exists() else ():
+            text = log.read_text(errors="replace") if log.exists() else ""
+            for line in text[: text.rfind("\n") + 1].splitlines():  # the last one may be half written
                 if event in line and line.startswith("{"):
                     record = json.loads(line)
                     found += [record] if record.get("event") == event else []
