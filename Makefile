@@ -92,8 +92,8 @@ repairs: setup ## hanging transactions, lost changelogs and former builds, taken
 	$(BIN)/pytest -m repairs tests/kafka
 
 .PHONY: nightly
-nightly: pythons ## ten thousand small worlds with faults of their own choice, in memory, and the table of what they met
-	$(BIN)/pytest tests/shared/simulation/swarm
+nightly: pythons ## examples by new dice; ten thousand small worlds with faults of their own choice, in memory, and the table of what they met
+	$(BIN)/pytest --hypothesis-profile chance --numprocesses 2 --dist loadfile -m "not kafka and not repairs" tests/shared tests/services
 	$(BIN)/duecourse swarm --seeds 10000 --all-met --write docs/reliability/simulation.md $(SWARM)
 
 # An environment of its own: the fuzzer comes built for Linux and Python 3.12 and newer only, and under 3.11 what it puts
