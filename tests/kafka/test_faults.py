@@ -22,9 +22,9 @@ SIMULATED = {"mode": TimeMode.SIMULATED}
 
 
 @pytest.fixture
-def make_house(kafka, tmp_path, request):
+def make_house(kafka, tmp_path, own_name):
     """Return a maker of a house on the session's broker, with topics of its own."""
-    return lambda **settings: House(kafka, tmp_path, f"h{abs(hash(request.node.name)) % 10**8}", **settings)
+    return lambda **settings: House(kafka, tmp_path, own_name, **settings)
 
 
 async def ticks_of(house, topic):
@@ -190,8 +190,11 @@ async def test_two_clocks_and_the_death_of_one(make_house):
 
 
 async def test_a_silent_pair_is_named_deferred_and_comes_back(make_house):
-    """While one instance stands still its pairs are silent and the gate waits for them; afterwards nobody is silent."""
-    async with make_house() as house:
+    """While one instance stands still its pairs are silent and the gate waits for them; afterwards nobody is silent.
+
+    It is missed by nobody but the clock: its session and its transaction outlast its sleep, however long that takes.
+    """
+    async with make_house(session_timeout_seconds=60.0, transaction_timeout_seconds=60.0) as house:
         await house.feed(400)
         house.service("rate_limiter")
         other, still = house.service("reminder", "a"), house.service("reminder", "b")
@@ -201,15 +204,25 @@ async def test_a_silent_pair_is_named_deferred_and_comes_back(make_house):
         its_own = {f"reminder/{partition}" for partition in _owned(still)}
         still.popen.send_signal(signal.SIGSTOP)
         await house.feed(100)
-        await asyncio.sleep(5)
+        await house.wait(lambda: _have_been_silent(house, its_own))
         still.popen.send_signal(signal.SIGCONT)
         await house.wait_for_tick(await house.newest_tick() + 1_000)
-        await asyncio.sleep(2)
+        await house.wait(lambda: _nobody_is_silent(house))
         clock.kill()
         ticks = sorted(await ticks_of(house, BORROWER_CLOCK), key=lambda tick: tick.at)
         assert its_own in [set(tick.silent) for tick in ticks], "its pairs were silent, and those of no other"
         assert ticks[-1].silent == ()
         assert (await house.verdict())["outputs"] > 50
+
+
+async def _have_been_silent(house, pairs):
+    """Whether a tick has called these pairs silent, and no others."""
+    return pairs in [set(tick.silent) for tick in await ticks_of(house, BORROWER_CLOCK)]
+
+
+async def _nobody_is_silent(house):
+    """Whether the newest tick calls nobody silent."""
+    return max(await ticks_of(house, BORROWER_CLOCK), key=lambda tick: tick.at).silent == ()
 
 
 async def test_a_stage_1_service_that_was_down_ends_where_it_would_have_been(make_house):
