@@ -19,7 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaConnectionError, KafkaError, NodeNotReadyError
 
 from shared.runtime.local_kafka.java import find_java, kafka_classpath
-from shared.runtime.local_kafka.network import LOOPBACK, brokers_known, free_port, port_is_free
+from shared.runtime.local_kafka.network import LOOPBACK, brokers_known, free_ports, port_is_free
 from shared.runtime.local_kafka.process import dying_with_starter
 from shared.runtime.local_kafka.properties import SETTINGS, properties_text
 
@@ -44,12 +44,11 @@ AT_ONCE = signal.SIGKILL
 class Node:
     """One process of the cluster: a folder, a port, and whatever process runs there now."""
 
-    def __init__(self, cluster: Cluster, number: int) -> None:
-        self.cluster, self.number = cluster, number
+    def __init__(self, cluster: Cluster, number: int, port: int) -> None:
+        self.cluster, self.number, self.port = cluster, number, port
         self.directory = cluster.directory / f"node-{number}"
         self.directory.mkdir(parents=True, exist_ok=True)
         self.host = LOOPBACK if number == CONTROLLER else cluster.host
-        self.port = free_port(self.host)
         self.popen: subprocess.Popen[bytes] | None = None
 
     @property
@@ -135,8 +134,10 @@ class Cluster:
         self.directory, self.host = directory, host
         self.replicas = min(3, brokers) if replicas is None else replicas
         self.classpath = classpath or kafka_classpath()
-        self.controller = Node(self, CONTROLLER)
-        self.brokers = {number: Node(self, number) for number in range(1, brokers + 1)}
+        ports = free_ports(brokers, host)
+        controller = next(port for port in free_ports(1 + brokers) if port not in ports)
+        self.controller = Node(self, CONTROLLER, controller)
+        self.brokers = {number: Node(self, number, port) for number, port in enumerate(ports, 1)}
 
     @property
     def nodes(self) -> tuple[Node, ...]:

@@ -17,7 +17,7 @@ from typing import Final
 from shared.runtime.local_kafka.errors import LocalKafkaError
 from shared.runtime.local_kafka.files import exclusive_lock, write_whole
 from shared.runtime.local_kafka.java import find_java, kafka_classpath
-from shared.runtime.local_kafka.network import LOOPBACK, broker_answers, free_port, port_is_free
+from shared.runtime.local_kafka.network import LOOPBACK, broker_answers, free_ports, port_is_free
 from shared.runtime.local_kafka.process import OwnedProcess, dying_with_starter
 from shared.runtime.local_kafka.properties import DATA_FOLDER, Ports, server_properties
 
@@ -231,7 +231,10 @@ class LocalKafka:
         stamp.touch()
 
     def _free_ports(self) -> Ports:
-        return Ports(free_port(self.host), free_port(), {name: free_port(self.host) for name in self._doors})
+        plain, *of_doors = free_ports(1 + len(self._doors), self.host)
+        taken = {plain, *of_doors}
+        controller = next(port for port in free_ports(1 + len(taken)) if port not in taken)
+        return Ports(plain, controller, dict(zip(self._doors, of_doors, strict=True)))
 
     def _are_free(self, ports: Ports) -> bool:
         of_clients = (ports.plain, *ports.doors.values())

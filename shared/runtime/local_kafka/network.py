@@ -10,6 +10,7 @@ from shared.runtime.local_kafka.errors import LocalKafkaError
 
 LOOPBACK: Final = "127.0.0.1"
 PORT_LOWEST: Final = 15_000
+PORTS: Final = 65_536
 PORT_TRIES_MAX: Final = 200
 ANSWER_TIMEOUT_SECONDS: Final = 1.0
 METADATA_REQUEST: Final = 3
@@ -21,17 +22,33 @@ def free_port(host: str = LOOPBACK) -> int:
     """Choose a free port on an address of this machine, below those that the system hands to outgoing connections.
 
     Below, because a client that retries while its broker is down could otherwise be given the broker's own port,
-    connect to itself and keep the broker from coming back.
+    connect to itself and keep the broker from coming back. Where the system hands out those as well, any will do.
 
     Raises:
         LocalKafkaError: None of many was free.
     """
     highest = _ephemeral_lowest()
+    if highest <= PORT_LOWEST:
+        highest = PORTS
     for _ in range(PORT_TRIES_MAX):
         port = PORT_LOWEST + secrets.randbelow(highest - PORT_LOWEST)
         if port_is_free(port, host):
             return port
     raise LocalKafkaError(f"No free port was found at {host}.", f"Free some between {PORT_LOWEST} and {highest}.")
+
+
+def free_ports(count: int, host: str = LOOPBACK) -> tuple[int, ...]:
+    """Choose so many free ports, all different: until somebody listens there, each may be chosen again.
+
+    Raises:
+        LocalKafkaError: None of many was free.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = free_port(host)
+        if port not in found:
+            found.append(port)
+    return tuple(found)
 
 
 def port_is_free(port: int, host: str = LOOPBACK) -> bool:
