@@ -120,6 +120,7 @@ async def test_services_and_clock_work_behind_tls(locked, make_house, door):
         assert counted["outputs"] > 50
         assert counted["facts"] >= 300
         assert await asyncio.to_thread(limiter.kill, 15) == 0
+        await asyncio.to_thread(reminder.kill)  # whose store would tidy its files away while they are looked at
         kept = [file for file in house.directory.rglob("*") if file.is_file()]
         assert sum(file.suffix == ".log" for file in kept) >= 4
         assert [file for file in kept if PASSWORDS in file.read_bytes()] == []
