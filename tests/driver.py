@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from shared.contract.base import Event
 from shared.contract.ticks import Switch, Tick
-from shared.engine.processor import Fact, Processor, Unreadable, Wake
+from shared.engine.processor import Fact, Processor, PutAside, Unreadable, Wake
 from shared.engine.state import StateCodec
 from shared.kernel.ids import derive_id
 from shared.kernel.step import Emit, Skip, Step, Verdict
@@ -98,6 +98,17 @@ class Driver(Generic[S]):
             assert wake_at == self.wake_at
             self.state = restored
         turn = Turn(at, events, skips, tuple(verdicts), tuple(dead))
+        self.turns.append(turn)
+        return turn
+
+    def put_aside(self, at: int) -> Turn:
+        """Pass the key's wake by at a tick, as the engine does once it has crashed; return what was said."""
+        assert at > self.now, "ticks rise strictly"
+        self.now = at
+        clock = self.processor.clock
+        step = self.processor.decide(self.state, self.key, PutAside(clock, f"{clock}/0/7/{self.key}"), at, self.policy)
+        self._take(step, step.wake_at)
+        turn = Turn(at, step.events, step.skips)
         self.turns.append(turn)
         return turn
 

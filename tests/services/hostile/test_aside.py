@@ -31,25 +31,17 @@ class Crash(Exception):
     """What a core does that meets a state it was never made for."""
 
 
-def put_aside(driver, now):
-    """Put the driver's key aside at a tick, as the engine does; return what was said."""
-    given = PutAside(driver.processor.clock, f"{driver.processor.clock}/0/7/{driver.key}")
-    step = driver.processor.decide(driver.state, driver.key, given, now, driver.policy)
-    driver.state, driver.wake_at, driver.now = step.state, step.wake_at, now
-    return [emit.data for emit in step.events]
-
-
 def test_a_reminder_is_taken_back_and_may_be_said_anew():
     """The request is withdrawn at the tick; when the loan is looked at again it is asked for anew, or not if paid."""
     driver = Driver(REMINDER, POLICY, LOAN, POLICY.hash)
     driver.tick(at(-21), opened(), scheduled())
     (request,) = [r for turn in driver.run(at(0, "10:00"), HOUR_MS) for r in turn.of(ContactRequested)][-1:]
-    (withdrawn,) = put_aside(driver, at(0, "11:00"))
+    (withdrawn,) = driver.put_aside(at(0, "11:00")).of(ContactWithdrawn)
     again = driver.tick(at(0, "12:00"))
-    assert (type(withdrawn), withdrawn.request_id) == (ContactWithdrawn, request.request_id)
+    assert withdrawn.request_id == request.request_id
     assert driver.state.asked is None
     assert again.reasons == ["fact_in_doubt"], "the loan is left alone for 72 hours even if it is looked at"
-    assert put_aside(driver, at(0, "13:00")) == []
+    assert driver.put_aside(at(0, "13:00")).events == ()
 
 
 def test_a_call_is_taken_back_and_the_case_stays_on_its_rung():
@@ -57,9 +49,9 @@ def test_a_call_is_taken_back_and_the_case_stays_on_its_rung():
     driver = Driver(ESCALATION, POLICY, LOAN, POLICY.hash)
     request = to_calls(driver)
     rung = driver.state.rung
-    (withdrawn,) = put_aside(driver, driver.now + 1)
+    (withdrawn,) = driver.put_aside(driver.now + 1).of(ContactWithdrawn)
     assert (withdrawn.request_id, driver.state.rung, driver.state.call) == (request.request_id, rung, None)
-    assert put_aside(driver, driver.now + 2) == []
+    assert driver.put_aside(driver.now + 2).events == ()
 
 
 def test_a_notice_is_taken_back_and_no_month_is_told():
@@ -67,19 +59,19 @@ def test_a_notice_is_taken_back_and_no_month_is_told():
     bureau = Bureau(notice=lambda _: Way.SILENT)
     bureau.run(START, CUTOFF - HOUR_MS, [(START, opened()), (START, scheduled())])
     (notice,) = bureau.asked()
-    (withdrawn,) = put_aside(bureau.driver, CUTOFF - HOUR_MS + 1)
+    (withdrawn,) = bureau.driver.put_aside(CUTOFF - HOUR_MS + 1).of(ContactWithdrawn)
     assert withdrawn.request_id == notice.request_id
     assert not any(one.is_open for case in bureau.driver.state.cases for one in case.notices)
-    assert put_aside(bureau.driver, CUTOFF - HOUR_MS + 2) == []
+    assert bureau.driver.put_aside(CUTOFF - HOUR_MS + 2).events == ()
 
 
 def test_a_permit_is_taken_back_and_nothing_is_granted():
     """The open permit is withdrawn and its wish waits; the person is in doubt for three days."""
     driver = gate()
     (permit,) = driver.tick(NOON, profile(SHANGHAI), wish("w1", NOON)).of(PermitGranted)
-    said = put_aside(driver, NOON + 1000)
+    aside = driver.put_aside(NOON + 1000)
     turn = driver.tick(NOON + 2000)
-    assert [e.permit_id for e in said if isinstance(e, PermitWithdrawn)] == [permit.permit_id]
+    assert [it.permit_id for it in aside.of(PermitWithdrawn)] == [permit.permit_id]
     assert [request.id for request in driver.state.pending] == ["w1"]
     assert turn.of(PermitGranted) == []
     assert "fact_in_doubt" in {rule.rule_id for deferral in turn.of(PermitDeferred) for rule in deferral.rules}
@@ -90,7 +82,7 @@ def test_what_is_paid_meanwhile_is_not_asked_for_again():
     driver = Driver(REMINDER, POLICY, LOAN, POLICY.hash)
     driver.tick(at(-21), opened(), scheduled())
     driver.run(at(0, "10:00"), HOUR_MS)
-    put_aside(driver, at(0, "11:00"))
+    driver.put_aside(at(0, "11:00"))
     driver.tick(at(0, "12:00"), paid("p1", 100_000))
     turns = driver.run(at(10), HOUR_MS)
     assert [request for turn in turns for request in turn.of(ContactRequested)] == []
