@@ -194,7 +194,7 @@ class Examination:
         except GroupUnanswered as error:
             return Finding(service, f"how far it is, nobody says: {error}", COORDINATOR_SILENT)
         newest = {p: tick.at for (topic, p), tick in self._newest.items() if topic == clock}
-        start = f"start it: `duecourse run {service}`; its log and `/readyz` say what it waits for"
+        start = f"start it: `duecourse run {service}`; if it ends or waits, its last log lines and `/readyz` say why"
         silent = [p for p, at in sorted(newest.items()) if at - progress.get(p, 0) > BEHIND_MS]
         missing = [p for p in sorted(newest) if p not in progress]
         if missing:

@@ -31,7 +31,10 @@ class StopReason(Enum):
     PARTITIONS_CHANGED = (83, "create a new topic set: partition counts of a deployment never change")
     CORE_CRASHED = (84, "restart; if it stops here again, quarantine what it names, or start a build that can")
     ACCESS_DENIED = (86, "grant the rights that `duecourse topics rights` lists")
-    DISK_UNUSABLE = (87, "make room on the disk of the data directory, or give another one with --data")
+    DISK_UNUSABLE = (
+        87,
+        "make room on the data directory's disk, make it writable, or give another one with --data",
+    )
     FOREIGN_DEPLOYMENT = (88, "take a prefix of your own, or correct DUECOURSE_DEPLOYMENT: `duecourse topics check`")
     REPLICATION_LOW = (85, "add replicas with kafka-reassign-partitions, set min.insync.replicas with kafka-configs")
 

@@ -169,6 +169,7 @@ class TopicAdmin:
         if not by_name:
             return []
         asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in by_name]
+        alter = f"kafka-configs --bootstrap-server {self._settings.broker} --alter --topic"
         faults = []
         for response in await self._admin.describe_configs(asked):
             for code, _, _, name, entries in response.resources:
@@ -179,7 +180,7 @@ class TopicAdmin:
                     TopicFault(
                         name,
                         f"{key} is {values.get(key)}, must be {value}",
-                        f"`kafka-configs --alter --topic {name} --add-config {key}={value}`",
+                        f"`{alter} {name} --add-config {key}={value}`",
                         of_replication=key in OF_REPLICATION,
                     )
                     for key, value in by_name[name].config.items()

@@ -1,5 +1,6 @@
 """Alerts, runbooks and objectives: complete, alike, and naming only what exists."""
 
+import itertools
 import re
 import shlex
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+from ruamel.yaml import YAML
 
 from deploy.monitoring.generate import documents, stale
 from deploy.monitoring.rules import (
@@ -115,6 +117,25 @@ def test_every_budget_that_a_cause_burns_exists() -> None:
     assert named <= {objective.name for objective in OBJECTIVES}
     (known,) = [alert for alert in ALERTS if alert.name == CAUSE_KNOWN]
     assert set(re.findall(r'"slo", "(\w+)"', known.expression)) == named
+
+
+def test_a_page_that_inhibits_another_is_over_no_sooner_than_that() -> None:
+    """Of cause and consequence the cause goes on firing for longer: else the cure of both wakes somebody once more."""
+    keeps = {alert.name: int((alert.keeps or "0m").removesuffix("m")) for alert in ALERTS if alert.severity == "page"}
+    rules = YAML(typ="safe").load((DEPLOY / "alertmanager/alertmanager.yml").read_text())["inhibit_rules"]
+    pairs = [
+        (cause, consequence)
+        for rule in rules
+        for cause, consequence in itertools.product(_named(rule["source_matchers"]), _named(rule["target_matchers"]))
+        if cause in keeps and consequence in keeps
+    ]
+    assert ("ClockDisagrees", "ClockStopped") in pairs
+    assert [pair for pair in pairs if keeps[pair[0]] < keeps[pair[1]]] == []
+
+
+def _named(matchers: list[str]) -> list[str]:
+    (names,) = [text for text in matchers if text.startswith("alertname")]
+    return names.partition('"')[2].rstrip('"').split("|")
 
 
 def test_alerts_have_each_a_case_that_fires_and_one_that_stays_silent() -> None:
