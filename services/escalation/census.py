@@ -22,7 +22,7 @@ def count(state: EscalationState, now: int, policy: Policy) -> Iterator[Counted]
     if in_doubt(loan, now):
         yield Counted("loans_in_doubt")
     terms = loan.terms
-    if terms is None or terms.currency not in EXPONENTS:
+    if terms is None:
         return
     view = assess(loan, business_date(loan, now), Basis.CONTACT, policy.calendars)
     units = view.amount_overdue_minor // 10 ** EXPONENTS[terms.currency]
