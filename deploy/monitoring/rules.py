@@ -148,7 +148,7 @@ def _burn_alert(objective: Objective, severity: str) -> Alert:
         queries=(
             f"duecourse:slo_budget_left:ratio{selector}",
             "histogram_quantile(0.99, sum by (le, action) (rate(duecourse_fact_to_action_seconds_bucket[5m])))",
-            "topk(5, duecourse_lag_seconds)",
+            "topk(5, max by (behind, partition) (duecourse_clock_pair_behind_seconds))",
         ),
         causes=(
             "one that no alert knows: beside one that an alert knows, and shortly after it, this alert wakes nobody",
@@ -159,7 +159,7 @@ def _burn_alert(objective: Objective, severity: str) -> Alert:
         reads=(
             "Below 0 the promise of these 30 days is already missed.",
             "Which kind of answer is slow: all mean the clock or the broker, one means the service that gives it.",
-            "Who is behind, on which topic and partition: that pair's service is the place to look.",
+            "Which loan service is behind on which partition, by how many seconds: the clock sees the dead as well.",
         ),
         verify="The error ratio of five minutes is below the budget.",
         tell="Lenders, when the budget is spent.",

@@ -61,6 +61,15 @@ class Duty:
             time.sleep(0.2)
         return True
 
+    def heard_the_end_of(self, name: str) -> bool:
+        """Wait until the pager was told that an alert is over; False when it never was."""
+        deadline = time.monotonic() + TOLD_SECONDS_MAX
+        while not any(name == over for _, _, over in self.pager.over):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+        return True
+
     def was_told(self, receiver: str) -> set[str]:
         """Return of what a receiver has been told up to now."""
         return set(self.pager.since(0, receiver))
@@ -126,6 +135,19 @@ def test_a_service_that_is_gone_is_one_page(duty: Duty) -> None:
     assert PAIR["alertname"] not in duty.was_told(PAGE)
     duty.fires(OTHER_PAIR)
     assert duty.told(PAGE, PAIR["alertname"])
+
+
+@pytest.mark.alertmanager
+def test_the_cure_of_one_service_does_not_page_again_for_the_other(duty: Duty) -> None:
+    """That one of two is back is told as that: whoever is on call need not look for a new fault."""
+    duty.fires(SERVICE, {**SERVICE, "service": "escalation"})
+    assert duty.told(PAGE, SERVICE["alertname"])
+    duty.fires(READABLE)
+    assert duty.told(PAGE, READABLE["alertname"])
+    healed = time.monotonic()
+    duty.ends(SERVICE)
+    assert duty.heard_the_end_of(SERVICE["alertname"])
+    assert duty.pager.since(healed, PAGE) == {}
 
 
 @pytest.mark.alertmanager

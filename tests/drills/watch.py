@@ -31,19 +31,21 @@ HISTORY = "prometheus"
 
 @dataclass
 class Pager:
-    """What Alertmanager really sent, by receiver: the names of firing alerts and the instant of each message."""
+    """What Alertmanager really sent: instant and receiver of each message, and the names of what fires or is over."""
 
     told: list[tuple[float, str, str]] = field(default_factory=list)
+    over: list[tuple[float, str, str]] = field(default_factory=list)
 
     def listen(self, stack: ExitStack) -> int:
         """Take messages in until the stack is closed; return the port."""
-        told = self.told
+        lists = {"firing": self.told, "resolved": self.over}
 
         class Inbox(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                names = {it["labels"]["alertname"] for it in message["alerts"] if it["status"] == "firing"}
-                told.extend((monotonic(), self.path.strip("/"), name) for name in sorted(names))
+                for status, kept in lists.items():
+                    names = {it["labels"]["alertname"] for it in message["alerts"] if it["status"] == status}
+                    kept.extend((monotonic(), self.path.strip("/"), name) for name in sorted(names))
                 self.send_response(200)
                 self.end_headers()
 
