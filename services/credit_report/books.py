@@ -116,14 +116,20 @@ class Books:
         )
 
     def _paid_late(self, loan: Loan, row: InstalmentRow) -> bool:
-        then = assess(loan, row.due_date, Basis.BOOKS, self.calendars)
-        return any(one.instalment_id == row.instalment_id and one.unpaid_minor > 0 for one in then.rows)
+        """Tell whether more of it than the tolerance was missing on its day and came by the cut-off (T-03)."""
+        if row.unpaid_minor > self._tolerance_minor:
+            return False
+        then = assess(loan, row.due_date, Basis.BOOKS, self.calendars).rows
+        return any(one.instalment_id == row.instalment_id and one.unpaid_minor > self._tolerance_minor for one in then)
 
     def _still_unpaid(self, books: Delinquency, today: Delinquency) -> bool:
         then = {row.instalment_id for row in books.rows_overdue}
-        tolerance_minor = self.loan.terms.tolerance_minor if self.loan.terms is not None else 0
         unpaid_minor = sum(row.unpaid_minor for row in today.rows_overdue if row.instalment_id in then)
-        return unpaid_minor > tolerance_minor
+        return unpaid_minor > self._tolerance_minor
+
+    @property
+    def _tolerance_minor(self) -> int:
+        return self.loan.terms.tolerance_minor if self.loan.terms is not None else 0
 
     def _causes(self, month: str, books: Delinquency, *, adverse: bool) -> tuple[str, ...]:
         """Name the facts that the code rests on: what was missed, or else what fell due and was paid, or the terms."""
