@@ -18,7 +18,7 @@ class StopReason(Enum):
     DOUBT = (70, "restart: the local store is wiped and recovered from the changelog")
     FENCED = (71, "restart to join again; if that repeats, two instances have one name: give each its own --instance")
     FENCE_FAILED = (72, "check that the broker and its transaction coordinator answer, then restart")
-    TOPICS_WRONG = (73, "run `duecourse topics check`, then `duecourse topics create` or correct the settings")
+    TOPICS_WRONG = (73, "do what `duecourse topics check` says; `duecourse topics create` makes what is missing")
     WRONG_TIME = (74, "use the topic set of the right kind: wall and simulated time never mix")
     CHANGELOG_LOST = (75, "restore the changelog; if that is impossible, stop the service and run `duecourse rebuild`")
     HISTORY_LOST = (76, "restore the topic's history, or board the loans again")
