@@ -122,11 +122,11 @@ def test_an_impossible_fact_leaves_the_plan_alone() -> None:
 
 
 def test_of_facts_of_one_epoch_the_earliest_decides_from_where_months_are_judged_anew() -> None:
-    """Money of March and money of June become known together, in either order: March is corrected."""
+    """Money of March and money of May become known together, in either order: March is corrected."""
     for names in (("p1", "p2"), ("p2", "p1")):
         bureau = Bureau()
         known = at(date(2024, 6, 5))
-        money = {"p1": paid("p1", 100_000, date(2024, 3, 9)), "p2": paid("p2", 5, date(2024, 6, 4))}
+        money = {"p1": paid("p1", 100_000, date(2024, 3, 9)), "p2": paid("p2", 5, date(2024, 5, 20))}
         bureau.run(START, known, _opened(*((known, money[name]) for name in names)))
         assert (bureau.codes(MARCH), bureau.told(MARCH).decided_ms) == (["1", "N"], known)
 
@@ -182,12 +182,15 @@ def test_an_answer_about_another_question_opens_nothing() -> None:
     assert bureau.codes(MARCH) == ["1"]
 
 
-def test_a_refused_clearance_is_asked_for_again_after_its_time_to_the_tick() -> None:
-    """The loan is looked at when the time is up, not when something else happens to it."""
-    bureau = Bureau(clears=lambda ordinal: ordinal == 1)
-    bureau.run(START, CUTOFF + 3 * DAY_MS, _opened())
-    asked = [turn.at for turn in bureau.driver.turns if turn.of(ClearanceRequested)]
-    assert asked == [CUTOFF, CUTOFF + RULES.clearance_again_ms]
+def test_a_refused_clearance_is_asked_for_again_when_its_time_is_up() -> None:
+    """Counted from the answer, which came at five in the morning: not from a day's beginning, nor when money comes."""
+    bureau = Bureau(clears=lambda _: None)
+    bureau.run(START, CUTOFF, _opened())
+    (asked,) = bureau.driver.all(ClearanceRequested)
+    no = CUTOFF + 5 * HOUR_MS
+    bureau.run(CUTOFF + HOUR_MS, CUTOFF + 2 * DAY_MS, [(no, cleared(asked, no, yes=False))])
+    instants = [turn.at for turn in bureau.driver.turns if turn.of(ClearanceRequested)]
+    assert instants == [CUTOFF, no + RULES.clearance_again_ms]
 
 
 @pytest.mark.parametrize(("until", "codes"), [(CUTOFF, ["1"]), (CUTOFF + 1, ["#"])])
