@@ -7,10 +7,27 @@ from typing import Any
 
 import pytest
 
-from shared.domain.loan import DOUBT_MS, PARKED_MS, doubt, next_change_at
+from shared.contract.base import Event
+from shared.contract.codec import DeadReason
+from shared.domain.loan import DOUBT_MS, FACTS_MAX, PARKED_MS, apply, compact, doubt, next_change_at, parked
 from shared.domain.policy_errors import PolicyError
 from shared.domain.strategy import load_strategy
-from tests.shared.domain.loan_builder import NOW_MS, boarded, charge, loan_of, opened
+from shared.kernel.step import Verdict
+from tests.shared.domain.loan_builder import (
+    LOAN_ID,
+    NOW_MS,
+    boarded,
+    charge,
+    hold,
+    lifted,
+    loan_of,
+    midnight,
+    opened,
+    paid,
+    promised,
+    reversed_,
+    scheduled,
+)
 
 
 def test_of_the_same_revision_the_terms_of_the_boarding_stand() -> None:
@@ -32,9 +49,43 @@ def test_an_instant_that_has_come_is_no_change_to_come() -> None:
     assert doubted is not None
     assert next_change_at(doubted, NOW_MS + DOUBT_MS - 1) == NOW_MS + DOUBT_MS
     assert next_change_at(doubted, NOW_MS + DOUBT_MS) is None
-    parked = loan_of(opened(), charge("c", "a", "2024-03-01", 5))
-    assert next_change_at(parked, NOW_MS + PARKED_MS - 1) == NOW_MS + PARKED_MS
-    assert next_change_at(parked, NOW_MS + PARKED_MS) is None
+    waiting = loan_of(opened(), charge("c", "a", "2024-03-01", 5))
+    assert next_change_at(waiting, NOW_MS + PARKED_MS - 1) == NOW_MS + PARKED_MS
+    assert next_change_at(waiting, NOW_MS + PARKED_MS) is None
+
+
+def test_a_return_goes_into_history_with_its_payment() -> None:
+    """Both lie before the horizon: neither is kept, so that no return waits for a payment that is there no more."""
+    came_back = [paid("p", "2024-01-10", 1_000), reversed_("p", "2024-01-20")]
+    loan = loan_of(opened(), scheduled("a", "2024-01-10"), *came_back, paid("q", "2024-02-01", 1_000))
+    folded = compact(loan, midnight("2029-02-28"))
+    assert folded.horizon is not None
+    assert (folded.payments, folded.reversals, parked(folded)) == ((), (), ())
+
+
+def _each_kind(name: str, revision: int = 0) -> list[Event]:
+    """One fact of each kind that is kept under its own id; a changed one says something else."""
+    return [
+        scheduled(name, "2024-03-10", 5 + revision, revision=revision),
+        charge(name, "a", "2024-03-10", 5 + revision, revision=revision),
+        hold(name, "2024-03-01", f"2024-03-0{2 + revision}", revision=revision),
+        promised(name, "2024-03-01", "2024-03-05", 5 + revision, revision=revision),
+        paid(name, "2024-03-10", 5),
+        reversed_(name, "2024-03-11"),
+        lifted(name, "2024-03-01"),
+    ]
+
+
+def test_a_full_loan_takes_no_fact_more_of_any_kind_and_every_change_of_one_it_has() -> None:
+    """At the bound each kind of new fact is a dead letter by name; revisions of known facts are applied."""
+    known = _each_kind("known")
+    rest = [scheduled(f"i{number:05}", "2024-02-01", 1) for number in range(FACTS_MAX - len(known))]
+    loan = loan_of(opened(), *known, *rest)
+    new = [*_each_kind("new"), boarded("2024-01-01", {"b": ("2023-12-10", 500)})]
+    results = [apply(loan, LOAN_ID, fact, "f", NOW_MS) for fact in new]
+    assert {one.dead for one in results} == {DeadReason.BOUND_EXCEEDED}
+    changed = [apply(loan, LOAN_ID, fact, "f", NOW_MS) for fact in _each_kind("known", revision=1)[:4]]
+    assert {(one.verdict, one.dead) for one in changed} == {(Verdict.APPLIED, None)}
 
 
 def test_a_policy_that_cannot_be_read_at_all_is_named_as_the_file() -> None:
