@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.client import AIOKafkaClient, CoordinationType
-from aiokafka.errors import ConcurrentTransactions, for_code
+from aiokafka.errors import ConcurrentTransactions, GroupCoordinatorNotAvailableError, for_code
 from aiokafka.protocol.transaction import AddPartitionsToTxnRequest, EndTxnRequest, InitProducerIdRequest
 
 from shared.runtime.kafka_clients import new_consumer
@@ -66,7 +66,11 @@ class Ghost:
 
     async def _ask(self, request: Any) -> Any:
         while True:
-            node = await self._client.coordinator_lookup(CoordinationType.TRANSACTION, self._id)
+            try:
+                node = await self._client.coordinator_lookup(CoordinationType.TRANSACTION, self._id)
+            except GroupCoordinatorNotAvailableError:  # nobody has had a transaction here before
+                await asyncio.sleep(0.05)
+                continue
             answer = await self._client.send(node, request)
             codes = [code for _, parts in getattr(answer, "errors", ()) for _, code in parts]
             code = next((code for code in [getattr(answer, "error_code", 0), *codes] if code), 0)
