@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from services.rate_limiter.caps import Asking, full, is_callback, is_exceeded
+from services.rate_limiter.census import NEAR_MS, count
 from services.rate_limiter.state import Callback, Contact
 from shared.contract.base import Channel
 from shared.contract.outcomes import Outcome
@@ -14,8 +15,9 @@ from shared.contract.outreach import ClearanceAnswered, PermitDeferred, PermitRe
 from shared.contract.people import ConsentPurpose
 from shared.contract.requests import ContactClass
 from shared.domain.packs import Per, Unit
+from shared.engine.census import Counted
 from shared.engine.processor import Unreadable
-from shared.kernel.zones import DAY_MS, MINUTE_MS
+from shared.kernel.zones import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.services.rate_limiter.situations import (
     NOON,
     SHANGHAI,
@@ -221,3 +223,25 @@ def test_a_permit_is_remembered_for_five_weeks():
     for days, kept in ((34, 1), (36, 0)):
         driver.tick(NOON + days * DAY_MS, linked(f"loan-{days}"))
         assert len(driver.state.contacts) == kept
+
+
+@pytest.mark.parametrize(("left_ms", "near"), [(NEAR_MS, False), (NEAR_MS - 1, True)])
+def test_what_waits_is_counted_by_class_and_notices_near_their_deadline_apart(left_ms, near):
+    """Before anything is known of the person all wait; a demand is never near a deadline, however little is left."""
+    driver = gate()
+    asked = notice("n1", NOON, not_after=NOON + left_ms), wish("r1", NOON, not_after=NOON + HOUR_MS)
+    driver.tick(NOON, *asked)
+    counted = list(count(driver.state, NOON, driver.policy))
+    waiting = [Counted("requests_pending", (kind,)) for kind in ("overdue", "statutory_notice")]
+    assert sorted(counted, key=lambda one: (one.what != "requests_pending", one.labels)) == [
+        *waiting, *[Counted("notices_near_deadline")] * near,
+    ]  # fmt: skip
+
+
+def test_an_open_permit_is_counted_until_it_has_run_out():
+    """What was let through counts by its channel while it may be used, and nothing waits any more."""
+    driver = gate()
+    permit = the_permit(driver.tick(NOON, profile(SHANGHAI), wish("r1", NOON)))
+    last = permit.valid_until_ms
+    assert list(count(driver.state, last - 1, driver.policy)) == [Counted("permits_open", (permit.channel.value,))]
+    assert list(count(driver.state, last, driver.policy)) == []
