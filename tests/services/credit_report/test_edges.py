@@ -45,6 +45,7 @@ from tests.services.lending import (
     held,
     opened,
     paid,
+    returned,
     scheduled,
 )
 
@@ -82,8 +83,18 @@ def test_an_ended_loan_has_no_months_after_its_end() -> None:
     turn = bureau.tick(at(date(2024, 5, 5)), paid("p2", 5, date(2024, 3, 20)))
     assert turn.events == ()
     assert (CreditSkip.LOAN_OVER, APRIL) in [(skip.reason, skip.subject) for skip in turn.skips]
+    assert CreditSkip.NOTHING_ADVERSE not in turn.reasons
     assert bureau.driver.state is not None
     assert [month.month for month in bureau.driver.state.months] == [MARCH]
+
+
+def test_a_loan_that_ends_on_the_cutoff_day_gets_its_final_code_for_that_month() -> None:
+    """The last day of March belongs to March: settled there, the loan has no April."""
+    bureau = Bureau()
+    last = date(2024, 3, 31)
+    ended = (at(last, "09:00"), paid("p1", 100_000, last)), (at(last, "10:00"), closed(last))
+    bureau.run(START, at(date(2024, 5, 2)), _opened(*ended))
+    assert [(one.month, one.code) for one in bureau.reports()] == [(MARCH, "C")]
 
 
 def test_a_month_that_is_taken_back_names_no_days_and_no_amount() -> None:
@@ -138,6 +149,15 @@ def test_a_month_before_all_that_changed_is_not_judged_anew() -> None:
     turn = bureau.tick(at(date(2024, 5, 10)), paid("p1", 100_000, date(2024, 4, 9)))
     assert bureau.told(APRIL).decided_ms == turn.at
     assert MARCH not in {skip.subject for skip in turn.skips}
+
+
+def test_each_instalment_that_moves_is_remembered_where_it_was() -> None:
+    """Two are moved to August after March was told; when the older one turns out paid, the other is late still."""
+    bureau = Bureau()
+    later = [changed("i1", date(2024, 8, 10)), changed("i2", date(2024, 8, 15))]
+    facts = _opened((START, scheduled("i2", date(2024, 3, 15))), *((at(date(2024, 4, 10)), it) for it in later))
+    bureau.run(START, at(date(2024, 4, 15)), [*facts, (at(date(2024, 4, 12)), paid("p1", 100_000))])
+    assert bureau.codes(MARCH) == ["1"]
 
 
 def test_an_instalment_that_moves_out_of_a_month_is_looked_for_where_it_was() -> None:
@@ -265,6 +285,12 @@ def test_a_policy_that_says_so_tells_who_paid_late_within_the_month(day: date, c
     assert bureau.codes(MARCH) == [code]
 
 
+def test_one_instalment_of_several_paid_late_is_enough() -> None:
+    """The first of the month was paid on its day, the second five days after it."""
+    second = (START, scheduled("i2", date(2024, 3, 15))), (at(10), paid("p2", 100_000, date(2024, 3, 20)))
+    assert _late_payers((at(0), paid("p1", 100_000)), *second).codes(MARCH) == ["M"]
+
+
 def test_what_falls_due_on_the_cutoff_day_is_not_paid_late() -> None:
     """It is not paid, and not late either: the month is normal."""
     bureau = _late_payers((at(0), paid("p1", 100_000)), (START, scheduled("i2", date(2024, 3, 31))))
@@ -287,4 +313,14 @@ def test_a_held_month_is_counted_until_it_is_told() -> None:
     assert list(count(bureau.driver.state, bureau.driver.now, POLICY)) == [Counted("report_months_held")]
     bureau.run(CUTOFF + DAY_MS + HOUR_MS, DEADLINE)
     assert bureau.told(MARCH).code == "#"
+    assert list(count(bureau.driver.state, bureau.driver.now, POLICY)) == []
+
+
+def test_a_correction_that_waits_is_not_counted_as_a_month_held_back() -> None:
+    """The bureau has the month as normal; what is held is the harm that came out later."""
+    bureau = Bureau(notice=lambda _: Way.SILENT)
+    known = CUTOFF + 2 * DAY_MS
+    facts = _opened((at(0), paid("p1", 100_000)), (known, returned("p1", date(2024, 3, 20))))
+    bureau.run(START, known + DAY_MS, facts)
+    assert bureau.held(MARCH) == ["notice_not_sent"]
     assert list(count(bureau.driver.state, bureau.driver.now, POLICY)) == []

@@ -18,7 +18,7 @@ from shared.contract.requests import (
 from shared.engine.census import Counted
 from shared.kernel.step import Verdict
 from tests.driver import fact
-from tests.services.escalation.conftest import HOUR, Escalation, call, called, clearance
+from tests.services.escalation.conftest import HOUR, Escalation, call, called, clearance, person_hold
 from tests.services.escalation.test_core import begin, moves, to_calls, to_clearance, to_restriction
 from tests.services.lending import DUE, at, boarded, closed, held, opened, paid, scheduled
 
@@ -87,6 +87,18 @@ def test_a_case_put_aside_is_left_alone_for_three_days(driver: Escalation) -> No
     assert driver.all(ContactRequested) == [first]
     driver.run(at(11, "12:00"), HOUR // 2)
     assert len(driver.all(ContactRequested)) == 2
+
+
+def test_a_hold_on_a_person_counts_from_its_first_instant_and_its_word_once(driver: Escalation) -> None:
+    """It begins at the very tick: the call is taken back there; the same word again asks for no look."""
+    to_calls(driver)
+    word = person_hold("h1", at(8, "11:30"), None, at(8, "11:20"))
+    turn = driver.tick(at(8, "11:30"), word)
+    assert [it.reason for it in turn.of(ContactWithdrawn)] == [WithdrawalReason.HOLD]
+    driver.run(at(8, "12:00"), HOUR // 2)
+    before, looks = driver.state, driver.wakes
+    driver.tick(at(8, "12:10"), word)
+    assert (driver.state, driver.wakes) == (before, looks)
 
 
 def counted(driver: Escalation) -> list[Counted]:
