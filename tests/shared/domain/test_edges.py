@@ -95,3 +95,12 @@ def test_a_policy_that_cannot_be_read_at_all_is_named_as_the_file() -> None:
         table = {"defaults": table}
     with pytest.raises(PolicyError, match=r"^strategy\.toml: file"):
         load_strategy(table, "strategy.toml")
+
+
+def test_a_changed_amount_takes_the_place_of_the_one_before() -> None:
+    """An instalment near the most that a loan may owe can be changed: what it was is not counted beside what it is."""
+    loan = loan_of(opened(), scheduled("a", "2024-03-10", 4 * 10**14))
+    again = apply(loan, LOAN_ID, scheduled("a", "2024-03-10", 4 * 10**14 + 1, revision=1), "f", NOW_MS)
+    assert (again.verdict, again.dead) == (Verdict.APPLIED, None)
+    other = apply(loan, LOAN_ID, scheduled("b", "2024-03-10", 4 * 10**14), "f", NOW_MS)
+    assert other.dead is DeadReason.AMOUNT_IMPOSSIBLE
