@@ -12,6 +12,7 @@ from shared.contract.ticks import CONTROL, DeploymentStamped, TimeMode
 from shared.contract.topics import DEAD_LETTERS, TOPICS, Keyed
 from shared.engine.dead_letters import dead_letter
 from shared.kernel.partitioning import Partitioner
+from shared.runtime.kafka_offsets import LogEnds
 from shared.runtime.records import BrokerProblem, Deployment, partition_counts, publisher, read_records
 
 PARTITIONS = 4
@@ -36,6 +37,9 @@ async def _make_topics(deployment: Deployment, partitioner: Partitioner) -> None
     await admin.close()
     while not await _complete(deployment):  # noqa: ASYNC110 - the broker alone knows when it is done
         await asyncio.sleep(0.05)
+    # A broker names itself as a partition's leader before it is: whoever writes at once would be told to try again.
+    async with LogEnds(deployment.access, uncommitted=True) as logs:
+        await logs.ends((deployment.topic(it.name), p) for it in TOPICS.values() for p in range(counts[it.keyed]))
     stamped = DeploymentStamped(
         mode=TimeMode.WALL, partitioner=partitioner.value, loan_partitions=PARTITIONS, borrower_partitions=PARTITIONS
     )
